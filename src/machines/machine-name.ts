@@ -1,0 +1,10 @@
+import { createHash } from 'node:crypto';
+
+/**
+ * Name of the machine of one attempt of a job: short, a valid host name and container name, and always the same for the same
+ * job and attempt, so that two activity attempts that overlap mean the same machine.
+ */
+export function machineName(workflowId: string, attempt: number): string {
+  const digest = createHash('sha256').update(`${workflowId}\n${String(attempt)}`).digest('hex').slice(0, 12);
+  return `hf-${digest}`;
+}

@@ -1,0 +1,26 @@
+/** What is kept for a job, and under which key. `job` is the workflow id. */
+
+function jobKey(job: string, ...rest: string[]): string {
+  return ['jobs', encodeURIComponent(job), ...rest].join('/');
+}
+
+export const jobKeys = {
+  all: (job: string) => jobKey(job),
+  /** The trace's head (everything, while it is below the limit). Grows by `writeAt`. */
+  trace: (job: string) => jobKey(job, 'trace'),
+  /** Written once, when the trace is whole: `{bytes, crc32}` as JSON. */
+  traceComplete: (job: string) => jobKey(job, 'trace.complete.json'),
+  /** The limiter's state after part `part` of the trace, kept only when the limit was passed. */
+  traceTail: (job: string, part: number) => jobKey(job, 'trace-tail', String(part)),
+  artifact: (job: string, name: string) => jobKey(job, 'artifacts', name),
+  artifacts: (job: string) => jobKey(job, 'artifacts'),
+  /** The artifact as GitLab knows it. */
+  metricsReferee: (job: string) => jobKey(job, 'metrics_referee.json'),
+  /** The full document. */
+  metrics: (job: string) => jobKey(job, 'metrics.json'),
+};
+
+/** Local cache: per project path and cache key. */
+export function cacheKey(project: string, key: string): string {
+  return ['cache', encodeURIComponent(project), `${encodeURIComponent(key)}.tar.gz`].join('/');
+}
