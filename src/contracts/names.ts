@@ -5,6 +5,10 @@ export const REPLAY_METRICS_WORKFLOW = 'replayMetrics';
 export const STATUS_QUERY = 'status';
 /** Update that returns when the job's final status is decided, not when the workflow closes. */
 export const RESULT_UPDATE = 'result';
+/** Signal that ends a hold for debugging. */
+export const RELEASE_SIGNAL = 'release';
+/** Signal of the provisioning activity: a machine is being made ready for the job. */
+export const PREPARING_SIGNAL = 'preparing';
 
 export const JOB_STATES = ['pending', 'preparing', 'running', 'finishing', 'success', 'failed', 'canceled'] as const;
 export type JobState = (typeof JOB_STATES)[number];

@@ -1,0 +1,63 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { ActivitySlotInfo, CustomSlotSupplier, SlotPermit } from '@temporalio/worker';
+import type { Engine } from '../machines/engine.js';
+import type { Logger } from '../telemetry/logger.js';
+
+/** How often a full engine is asked again when nobody here has released a machine: another worker may have. */
+const ASK_AGAIN_MS = 1_000;
+
+/**
+ * Temporal's own queue is the job queue: this supplier hands out a slot for `provisionMachine` only while the engine has one
+ * free, so a job that must wait costs nothing and any other engine of the pool may take it.
+ *
+ * It is a throttle, not the lease: two workers of one engine may both see the last free slot, and then the lease (a container
+ * name) decides and the loser's activity is retried.
+ */
+export interface EngineSlots extends CustomSlotSupplier<ActivitySlotInfo> {
+  /** A machine of this engine was released: ask at once. */
+  released(): void;
+}
+
+export function createEngineSlots(engine: Engine, logger: Logger): EngineSlots {
+  let promised = 0;
+  let waiting: (() => void)[] = [];
+
+  function wake(): void {
+    const woken = waiting;
+    waiting = [];
+    for (const resolve of woken) resolve();
+  }
+
+  async function hasFreeSlot(signal: AbortSignal): Promise<boolean> {
+    try {
+      return (await engine.freeSlots({ signal })) > promised;
+    } catch (error) {
+      if (!signal.aborted) logger.warn({ engine: engine.name, error: String(error) }, 'Engine cannot say how many slots are free');
+      return false;
+    }
+  }
+
+  return {
+    type: 'custom',
+    async reserveSlot(_context, signal): Promise<SlotPermit> {
+      while (!(await hasFreeSlot(signal))) {
+        signal.throwIfAborted();
+        await Promise.race([
+          new Promise<void>((resolve) => waiting.push(resolve)),
+          delay(ASK_AGAIN_MS, undefined, { signal }),
+        ]);
+      }
+      signal.throwIfAborted();
+      promised += 1;
+      return {};
+    },
+    // Provisioning is never dispatched eagerly: it is on a queue of its own.
+    tryReserveSlot: () => null,
+    markSlotUsed: () => undefined,
+    releaseSlot() {
+      promised -= 1;
+      wake();
+    },
+    released: wake,
+  };
+}

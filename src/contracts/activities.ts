@@ -1,0 +1,201 @@
+import type { ArtifactStatus, Coordinator, ReplayMetricsInput, ReplayMetricsResult } from './ci-job.js';
+import type { JobSpec } from './job-spec.js';
+import type { FailureReason, FinalJobState, MetricsState } from './names.js';
+
+/**
+ * What workflows ask of activities. Inputs are small on purpose: scripts, variables and masks are compiled once, by
+ * `provisionMachine`, into the sealed plan in the store, and every later activity reads them there (law 2: no bytes and no
+ * secrets in history).
+ *
+ * Every activity may be delivered again, and two deliveries may overlap; each one says how it stays harmless.
+ */
+export interface Activities {
+  /** Pool queue. Idempotent by machine name, which is derived from the job and the attempt. */
+  provisionMachine(input: ProvisionInput): Promise<Provisioned>;
+  /** Engine queue. Runs the step's script at most once; a repeated delivery attaches or reads the exit. */
+  runStep(input: StepInput): Promise<StepResult>;
+  /** Engine queue. Harmless at any time. Returns when the step's container has stopped. */
+  stopStep(input: StopStepInput): Promise<void>;
+  /** Engine queue. Writes one part of the trace at its offset; the same bytes at every delivery. */
+  streamTrace(input: StreamTraceInput): Promise<TracePosition>;
+  /** Engine queue. Unpacks over what is there; harmless before the script has started. */
+  restoreCache(input: StepInput): Promise<FilesResult>;
+  /** Engine queue. As `restoreCache`. */
+  downloadArtifacts(input: StepInput): Promise<FilesResult>;
+  /** Engine queue. Replaces the cache atomically. */
+  saveCache(input: FilesInput): Promise<FilesResult>;
+  /** Engine queue. Spools each artifact once, then sends the spooled bytes. */
+  uploadArtifacts(input: FilesInput): Promise<UploadResult>;
+  /** Engine queue. Removes the machine; legal at any time, also when it was never made. */
+  releaseMachine(input: MachineRef): Promise<void>;
+  /** Control queue. One document a job; a repeated delivery writes the same one again. */
+  collectMetrics(input: CollectMetricsInput): Promise<MetricsResult>;
+  /** Control queue. As `collectMetrics`, for a job that is over; everything it needs is in the store. */
+  replayJobMetrics(input: ReplayMetricsInput): Promise<ReplayMetricsResult>;
+  /** Control queue. Writes the end of the trace and the report; the same bytes at every delivery. */
+  finishJob(input: FinishJobInput): Promise<{ traceBytes: number }>;
+  /** Control queue. The conversation with the coordinator: trace by offset, keep-alive, cancel, final status. */
+  reportToCoordinator(input: ReportInput): Promise<ReportOutcome>;
+}
+
+export interface JobRef {
+  workflowId: string;
+  /** Which machine of the job, from 1. */
+  attempt: number;
+}
+
+export interface MachineRef extends JobRef {
+  engine: string;
+  machine: string;
+}
+
+export interface ProvisionInput extends JobRef {
+  spec: JobSpec;
+  coordinator?: Coordinator;
+  /** Unguessable and durable: marks the borders of the steps in the container's log. */
+  nonce: string;
+  trace: TracePosition;
+  /** Text of the trace before the machine is there (attempt 2: what happened to the first). */
+  prelude: string;
+  queuedAtMs: number;
+}
+
+export interface Provisioned extends MachineRef {
+  image: string;
+  warm: boolean;
+  trace: TracePosition;
+  /** Goes to the trace before the first step. */
+  notes: string;
+  metrics: { enabled: boolean; graceMs: number; giveUpAfterMs: number };
+  scriptTimeoutMs: number | null;
+  afterScriptTimeoutMs: number;
+  /** When the machine was there: where the metrics' window begins. */
+  readyAtMs: number;
+}
+
+export interface StepInput extends MachineRef {
+  step: string;
+  environment: Record<string, string>;
+}
+
+export type StepResult =
+  | {
+      kind: 'exited';
+      exitCode: number;
+      oomKilled: boolean;
+      startedAtMs: number;
+      finishedAtMs: number;
+      attempts: number;
+    }
+  | { kind: 'stopped'; startedAtMs: number | null; finishedAtMs: number | null; attempts: number }
+  | { kind: 'lost'; reason: string; attempts: number };
+
+export interface StopStepInput extends MachineRef {
+  step: string;
+  graceMs: number;
+}
+
+/** Where the trace stands after a part. `part` counts the parts; over the limit the limiter's state is in the store. */
+export interface TracePosition {
+  part: number;
+  /** Bytes of the head in the store. */
+  offset: number;
+  overLimit: boolean;
+  /**
+   * True: an activity that was cut off may have written more than `offset` says; the next part begins at the real end, which it
+   * makes durable first.
+   */
+  uncertain?: boolean;
+}
+
+/** `details[0]` of every failure that an activity throws on purpose. Details are encrypted; messages are not, so they say less. */
+export interface FailureDetails {
+  reason: FailureReason;
+  /** What the job's trace and status may show. */
+  message: string;
+  trace?: TracePosition;
+}
+
+export interface StreamTraceInput extends MachineRef {
+  from: TracePosition;
+  /** Written before the step's output. */
+  prelude: string;
+  /** Absent: the part is its prelude alone. */
+  step?: { name: string; title: string };
+}
+
+export interface FilesInput extends MachineRef {
+  step: string;
+  /** Which entries apply: those for success or those for failure. */
+  jobSucceeded: boolean;
+}
+
+export interface FilesResult {
+  ok: boolean;
+  /** Lines for the trace, each ended by a newline. */
+  text: string;
+  startedAtMs: number;
+  finishedAtMs: number;
+  attempts: number;
+}
+
+export interface UploadResult extends FilesResult {
+  artifacts: ArtifactStatus[];
+}
+
+export interface StageTime {
+  name: string;
+  startedAtMs: number;
+  finishedAtMs: number;
+}
+
+export interface CollectMetricsInput extends JobRef {
+  machine: string;
+  engine: string;
+  name: string;
+  project: string;
+  window: { startMs: number; endMs: number };
+  stages: StageTime[];
+  /** Upload to the coordinator too. Its token is in the plan. */
+  toCoordinator: boolean;
+}
+
+export interface MetricsResult {
+  state: MetricsState;
+  outcome: 'uploaded' | 'stored' | 'no_samples' | 'failed';
+  reason: string;
+  flags: string[];
+}
+
+export interface FinishJobInput extends JobRef {
+  trace: TracePosition;
+  /** The last lines. */
+  text: string;
+  report: JobReport;
+  pool: string;
+  source: 'gitlab' | 'client';
+  times: { queuedAtMs: number; startedAtMs: number | null; finishedAtMs: number };
+  stages: StageTime[];
+}
+
+export interface JobReport {
+  state: FinalJobState;
+  failureReason: FailureReason | null;
+  exitCode: number | null;
+}
+
+export interface ReportInput {
+  workflowId: string;
+  coordinator: Coordinator;
+  /** The coordinator asked to cancel and the job is doing so: do not report it again. */
+  cancelAcknowledged: boolean;
+}
+
+export type ReportOutcome =
+  /** The coordinator took the final status (or had it already). */
+  | { kind: 'delivered'; coordinatorState: string }
+  | { kind: 'cancelRequested' }
+  /** The coordinator ended the job by itself, or does not know it any more. */
+  | { kind: 'aborted'; coordinatorState: string | null }
+  /** It was away for longer than it keeps a job open. Everything is in the store. */
+  | { kind: 'undelivered'; reason: string };

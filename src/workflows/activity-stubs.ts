@@ -1,0 +1,105 @@
+import { ActivityCancellationType, proxyActivities, type ActivityOptions } from '@temporalio/workflow';
+import type { Activities, MachineRef } from '../contracts/activities.js';
+import { engineTaskQueue, poolTaskQueue } from '../contracts/names.js';
+
+/**
+ * Every timeout of the job, each with its reason. All activities are retried without limit inside their time: what cannot get
+ * better is thrown as non-retryable by the activity itself.
+ */
+const RETRY = { initialInterval: '500ms', backoffCoefficient: 2, maximumInterval: '10s' } as const;
+
+/**
+ * A worker that died is noticed after this time, and its activity given to another. Activities beat every 2 s; five missed
+ * beats rule out a busy event loop. The issue's promise is 10 s.
+ */
+const HEARTBEAT = '8s';
+
+const HOUR_MS = 3_600_000;
+
+/** Waits in the pool's queue as long as it takes; 40 min once it runs, for an image that is pulled over a slow line. */
+export function provisionActivities(taskQueue: string, pool: string, summary: string) {
+  return proxyActivities<Pick<Activities, 'provisionMachine'>>({
+    taskQueue: poolTaskQueue(taskQueue, pool),
+    startToCloseTimeout: '40m',
+    heartbeatTimeout: HEARTBEAT,
+    cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+    retry: RETRY,
+    summary,
+  });
+}
+
+/**
+ * @param budgetMs what is left of the job's time. Half an hour more, so that the durable timer decides and not this limit, and
+ *   so that a worker that comes back late still finds the step.
+ */
+export function stepActivities(taskQueue: string, machine: MachineRef, budgetMs: number, summary: string) {
+  return proxyActivities<Pick<Activities, 'runStep' | 'restoreCache' | 'downloadArtifacts'>>({
+    ...onEngine(taskQueue, machine, summary),
+    scheduleToCloseTimeout: budgetMs + HOUR_MS / 2,
+  });
+}
+
+/** Stopping, packing and the trace may each outlive the job's own time limit, but not for ever. */
+export function machineActivities(taskQueue: string, machine: MachineRef, summary: string) {
+  return proxyActivities<Pick<Activities, 'streamTrace' | 'saveCache' | 'uploadArtifacts'>>({
+    ...onEngine(taskQueue, machine, summary),
+    scheduleToCloseTimeout: 24 * HOUR_MS,
+  });
+}
+
+/** A machine whose engine nobody serves any more cannot be stopped; the job must not wait for it for ever. */
+export function stopActivities(taskQueue: string, machine: MachineRef, summary: string) {
+  return proxyActivities<Pick<Activities, 'stopStep'>>({
+    ...onEngine(taskQueue, machine, summary),
+    scheduleToCloseTimeout: '10m',
+  });
+}
+
+/** Long, because leftovers are worse than an open workflow; the sweep is the second net. */
+export function releaseActivities(taskQueue: string, machine: MachineRef) {
+  return proxyActivities<Pick<Activities, 'releaseMachine'>>({
+    ...onEngine(taskQueue, machine, `release ${machine.machine}`),
+    scheduleToCloseTimeout: 24 * HOUR_MS,
+  });
+}
+
+/** On the workflow's own queue: the worker that runs the workflow starts it at once (eager dispatch). */
+export function finishActivities() {
+  return proxyActivities<Pick<Activities, 'finishJob'>>({
+    startToCloseTimeout: '5m',
+    scheduleToCloseTimeout: 48 * HOUR_MS,
+    retry: RETRY,
+    summary: 'end of trace, report',
+  });
+}
+
+/** As long as GitLab can keep a job open: its time limit, an hour of silence, and some. */
+export function coordinatorActivities(budgetMs: number, summary: string) {
+  return proxyActivities<Pick<Activities, 'reportToCoordinator'>>({
+    scheduleToCloseTimeout: budgetMs + 3 * HOUR_MS,
+    startToCloseTimeout: budgetMs + 3 * HOUR_MS,
+    heartbeatTimeout: HEARTBEAT,
+    retry: RETRY,
+    summary,
+  });
+}
+
+/** `giveUpAfterMs` is the operator's patience with Prometheus. A pending retry shows in the UI with its last failure. */
+export function metricsActivities(giveUpAfterMs: number, summary: string) {
+  return proxyActivities<Pick<Activities, 'collectMetrics'>>({
+    scheduleToCloseTimeout: giveUpAfterMs,
+    startToCloseTimeout: '2m',
+    heartbeatTimeout: '30s',
+    retry: { initialInterval: '1s', backoffCoefficient: 2, maximumInterval: '1m' },
+    summary,
+  });
+}
+
+function onEngine(taskQueue: string, machine: MachineRef, summary: string): ActivityOptions {
+  return {
+    taskQueue: engineTaskQueue(taskQueue, machine.engine),
+    heartbeatTimeout: HEARTBEAT,
+    retry: RETRY,
+    summary,
+  };
+}

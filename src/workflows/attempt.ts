@@ -1,0 +1,272 @@
+import { CancellationScope, isCancellation } from '@temporalio/workflow';
+import type { FilesResult, MachineRef, Provisioned, StageTime, StepResult } from '../contracts/activities.js';
+import { stageSection, stageTitle, warningLine } from '../trace/format.js';
+import {
+  machineActivities,
+  provisionActivities,
+  releaseActivities,
+  stepActivities,
+  stopActivities,
+} from './activity-stubs.js';
+import { failureDetails, messageOf, outcomeOfFailure } from './failure.js';
+import type { JobContext } from './job-context.js';
+import {
+  ciJobStatus,
+  outcomeOfInterruption,
+  outcomeOfStep,
+  worse,
+  type Interruption,
+  type Outcome,
+} from './outcome.js';
+
+/** Between SIGTERM and SIGKILL. */
+const STOP_GRACE_MS = 10_000;
+
+/** One machine's life: provision, the steps, and its release in the background. */
+export async function runAttempt(job: JobContext, attempt: number): Promise<Outcome> {
+  job.journal.preparing(attempt);
+  const provisioned = await provision(job, attempt);
+  if ('outcome' in provisioned) return provisioned.outcome;
+  const { machine } = provisioned;
+  job.journal.running(machine);
+  job.interruptions.startJobTimer(job.spec.timeoutMs);
+  try {
+    return await runSteps(job, machine);
+  } finally {
+    job.interruptions.stopJobTimer();
+    job.background(releaseWhenRead(job, machine));
+  }
+}
+
+async function provision(
+  job: JobContext,
+  attempt: number,
+): Promise<{ machine: Provisioned } | { outcome: Outcome }> {
+  const scope = new CancellationScope({ cancellable: true });
+  const work = scope.run(() =>
+    provisionActivities(job.taskQueue, job.spec.pool, `machine ${String(attempt)} for ${job.spec.name}`).provisionMachine({
+      workflowId: job.workflowId,
+      attempt,
+      spec: job.spec,
+      ...(job.coordinator === undefined ? {} : { coordinator: job.coordinator }),
+      nonce: job.nonce(),
+      trace: job.trace.position(),
+      prelude: job.trace.takePending(),
+      queuedAtMs: job.queuedAtMs,
+    }),
+  );
+  const interruption = await job.interruptions.guard(work);
+  if (interruption !== undefined) scope.cancel();
+  try {
+    const machine = await work;
+    job.trace.moveTo(machine.trace);
+    job.trace.write(machine.notes);
+    if (interruption === undefined) return { machine };
+    job.background(releaseWhenRead(job, machine));
+    return { outcome: outcomeOfInterruption(interruption) };
+  } catch (error) {
+    const told = failureDetails(error);
+    job.trace.moveTo(told?.trace ?? { ...job.trace.position(), uncertain: true });
+    const outcome =
+      interruption !== undefined && (isCancellation(error) || told?.reason === 'job_canceled')
+        ? outcomeOfInterruption(interruption)
+        : outcomeOfFailure(error, 'preparing the machine');
+    return { outcome };
+  }
+}
+
+async function runSteps(job: JobContext, machine: Provisioned): Promise<Outcome> {
+  const planned = job.steps.map((step) => step.name);
+  const prepared = await prepareFiles(job, machine, planned);
+  let outcome = prepared;
+  if (outcome.kind === 'success') outcome = await runMainSteps(job, machine, planned);
+  const scriptEndedAtMs = Date.now();
+
+  job.startMetrics(machine, scriptEndedAtMs);
+  job.journal.finishing();
+  if (prepared.kind === 'success' && planned.includes('after_script') && afterScriptRuns(job)) {
+    await runAfterScript(job, machine, outcome);
+  }
+  if (!filesAreKept(job, machine, outcome)) return outcome;
+  return worse(outcome, await keepFiles(job, machine, planned, outcome));
+}
+
+/** Sources, cache and artifacts of other jobs. The first failure ends the job before its script. */
+async function prepareFiles(job: JobContext, machine: Provisioned, planned: string[]): Promise<Outcome> {
+  let outcome: Outcome = { kind: 'success' };
+  if (planned.includes('get_sources')) outcome = await runContainerStep(job, machine, 'get_sources', {});
+  for (const step of ['restore_cache', 'download_artifacts'] as const) {
+    if (outcome.kind !== 'success' || !planned.includes(step)) continue;
+    outcome = await runFilesStep(job, step, step, (input) => {
+      const activities = stepActivities(job.taskQueue, machine, job.spec.timeoutMs, step);
+      const request = { ...refOf(machine), step: input, environment: {} };
+      return step === 'restore_cache' ? activities.restoreCache(request) : activities.downloadArtifacts(request);
+    });
+  }
+  return outcome;
+}
+
+async function runMainSteps(job: JobContext, machine: Provisioned, planned: string[]): Promise<Outcome> {
+  const limit =
+    machine.scriptTimeoutMs === null
+      ? undefined
+      : {
+          ms: machine.scriptTimeoutMs,
+          interruption: { kind: 'script_timeout', limitMs: machine.scriptTimeoutMs } as const,
+        };
+  for (const step of planned.filter((name) => name.startsWith('step_'))) {
+    const outcome = await runContainerStep(job, machine, step, {}, limit);
+    if (outcome.kind !== 'success') return outcome;
+  }
+  return { kind: 'success' };
+}
+
+/** Runs on after success, failure, script timeout and cancel; its own failure is a warning only. */
+async function runAfterScript(job: JobContext, machine: Provisioned, outcome: Outcome): Promise<void> {
+  // What ended the script is settled; only what comes now may end after_script.
+  job.interruptions.settle();
+  const limit = {
+    ms: machine.afterScriptTimeoutMs,
+    interruption: { kind: 'script_timeout', limitMs: machine.afterScriptTimeoutMs } as const,
+  };
+  const environment = { CI_JOB_STATUS: ciJobStatus(outcome) };
+  const result = await runContainerStep(job, machine, 'after_script', environment, limit);
+  if (result.kind === 'failed') job.trace.write(warningLine(`after_script failed, but job will continue unaffected: ${result.message}`));
+}
+
+/** GitLab's job timeout and a job that the coordinator has given up end everything; a job of our own always gets its after_script. */
+function afterScriptRuns(job: JobContext): boolean {
+  const interruption = job.interruptions.current();
+  if (interruption?.kind === 'cancel') return interruption.graceful;
+  return !(interruption?.kind === 'job_timeout' && job.coordinator !== undefined);
+}
+
+function filesAreKept(job: JobContext, machine: Provisioned, outcome: Outcome): boolean {
+  if (outcome.kind === 'failed' && outcome.reason === 'runner_system_failure') return false;
+  return job.engineServed(machine) && afterScriptRuns(job);
+}
+
+async function keepFiles(job: JobContext, machine: Provisioned, planned: string[], outcome: Outcome): Promise<Outcome> {
+  const jobSucceeded = outcome.kind === 'success';
+  const ref = refOf(machine);
+  let result: Outcome = { kind: 'success' };
+  if (planned.includes('archive_cache')) {
+    const name = jobSucceeded ? 'archive_cache' : 'archive_cache_on_failure';
+    const saved = await runFilesStep(job, 'archive_cache', name, (step) =>
+      machineActivities(job.taskQueue, machine, name).saveCache({ ...ref, step, jobSucceeded }),
+    );
+    result = worse(result, saved);
+  }
+  if (planned.includes('upload_artifacts')) {
+    const name = jobSucceeded ? 'upload_artifacts_on_success' : 'upload_artifacts_on_failure';
+    const sent = await runFilesStep(job, 'upload_artifacts', name, async (step) => {
+      const uploaded = await machineActivities(job.taskQueue, machine, name).uploadArtifacts({ ...ref, step, jobSucceeded });
+      job.journal.artifacts(uploaded.artifacts);
+      return uploaded;
+    });
+    result = worse(result, sent);
+  }
+  return result;
+}
+
+/** A step whose script runs in a container; its output goes to the trace beside it. */
+async function runContainerStep(
+  job: JobContext,
+  machine: Provisioned,
+  step: string,
+  environment: Record<string, string>,
+  limit?: { ms: number; interruption: Interruption },
+): Promise<Outcome> {
+  const before = job.interruptions.current();
+  if (before !== undefined) return outcomeOfInterruption(before);
+  job.journal.stepStarted(step);
+  const ref = refOf(machine);
+  const scope = new CancellationScope({ cancellable: true });
+  const work = scope.run(() =>
+    stepActivities(job.taskQueue, machine, job.spec.timeoutMs, step).runStep({ ...ref, step, environment }),
+  );
+  job.trace.follow(ref, { name: step, title: stageTitle(step) });
+  const interruption = await job.interruptions.guard(work, limit);
+  const result = await endOfStep(job, machine, step, work, scope, interruption);
+  const outcome = outcomeOfStep(result, interruption);
+  job.journal.stepEnded(step, outcome.kind, factsOf(result));
+  if (interruption?.kind === 'cancel') job.trace.write(warningLine('script canceled externally (UI, API)'));
+  return outcome;
+}
+
+async function endOfStep(
+  job: JobContext,
+  machine: Provisioned,
+  step: string,
+  work: Promise<StepResult>,
+  scope: CancellationScope,
+  interruption: Interruption | undefined,
+): Promise<StepResult> {
+  try {
+    if (interruption !== undefined) {
+      await stopActivities(job.taskQueue, machine, `stop ${step}`).stopStep({
+        ...refOf(machine),
+        step,
+        graceMs: STOP_GRACE_MS,
+      });
+    }
+    return await work;
+  } catch (error) {
+    // Nobody serves the engine any more, or it cannot say what became of the step.
+    scope.cancel();
+    work.catch(() => undefined);
+    job.markUnserved(machine);
+    return { kind: 'lost', reason: messageOf(error), attempts: 0 };
+  }
+}
+
+/** A step made of files that the worker moves by itself; what it has to say goes to the trace as a section. */
+async function runFilesStep(
+  job: JobContext,
+  step: string,
+  section: string,
+  run: (step: string) => Promise<FilesResult>,
+): Promise<Outcome> {
+  job.journal.stepStarted(step);
+  try {
+    const result = await run(step);
+    job.trace.write(stageSection(section, result.startedAtMs, result.finishedAtMs, result.text));
+    const outcome: Outcome = result.ok
+      ? { kind: 'success' }
+      : { kind: 'failed', reason: 'script_failure', exitCode: null, message: `${section} failed` };
+    job.journal.stepEnded(step, outcome.kind, { ...result });
+    return outcome;
+  } catch (error) {
+    const outcome = outcomeOfFailure(error, section);
+    const now = Date.now();
+    job.trace.write(stageSection(section, now, now, outcome.kind === 'failed' ? warningLine(outcome.message) : ''));
+    job.journal.stepEnded(step, outcome.kind, {});
+    return outcome;
+  }
+}
+
+/** The machine goes when its log has been read to the end. Never in the way of the final status. */
+async function releaseWhenRead(job: JobContext, machine: Provisioned): Promise<void> {
+  await job.trace.drain();
+  await job.held(machine);
+  await releaseActivities(job.taskQueue, machine).releaseMachine(refOf(machine));
+}
+
+function refOf(machine: MachineRef): MachineRef {
+  return {
+    workflowId: machine.workflowId,
+    attempt: machine.attempt,
+    engine: machine.engine,
+    machine: machine.machine,
+  };
+}
+
+function factsOf(result: StepResult) {
+  if (result.kind === 'lost') return { attempts: result.attempts };
+  const times: Partial<StageTime> = {
+    ...(result.startedAtMs === null ? {} : { startedAtMs: result.startedAtMs }),
+    ...(result.finishedAtMs === null ? {} : { finishedAtMs: result.finishedAtMs }),
+  };
+  return { ...times, attempts: result.attempts, exitCode: result.kind === 'exited' ? result.exitCode : null };
+}
+

@@ -1,0 +1,105 @@
+import {
+  allHandlersFinished,
+  CancellationScope,
+  CancelledFailure,
+  condition,
+  defineQuery,
+  defineSignal,
+  defineUpdate,
+  log,
+  setHandler,
+  uuid4,
+  workflowInfo,
+} from '@temporalio/workflow';
+import type { CiJobInput, CiJobResult, JobStatus } from '../contracts/ci-job.js';
+import { PREPARING_SIGNAL, RESULT_UPDATE, STATUS_QUERY } from '../contracts/names.js';
+import { plannedSteps } from '../job/planned-steps.js';
+import { warningLine } from '../trace/format.js';
+import { acceptJob } from './accept.js';
+import { runAttempt } from './attempt.js';
+import { reportToCoordinator } from './coordinator.js';
+import { finishJob } from './finish.js';
+import { createHold } from './hold.js';
+import { watchInterruptions } from './interruptions.js';
+import type { JobContext } from './job-context.js';
+import { openJournal } from './journal.js';
+import { createMetricsCollection } from './metrics.js';
+import { runsAgain, type Outcome } from './outcome.js';
+import { createTraceChain } from './trace-chain.js';
+
+const preparingSignal = defineSignal(PREPARING_SIGNAL);
+const statusQuery = defineQuery<JobStatus>(STATUS_QUERY);
+const resultUpdate = defineUpdate<CiJobResult>(RESULT_UPDATE);
+
+/** A CI job, from its machine to its metrics. */
+export async function ciJob(input: CiJobInput): Promise<CiJobResult> {
+  const { spec, coordinator } = acceptJob(input);
+  const { workflowId, taskQueue, startTime } = workflowInfo();
+  const steps = plannedSteps(spec);
+  const journal = openJournal(
+    spec,
+    steps.map((step) => step.name),
+  );
+  const background: Promise<unknown>[] = [];
+  const unserved = new Set<string>();
+  const interruptions = watchInterruptions();
+  const metrics = createMetricsCollection(() => job);
+  const hold = createHold(input.holdOnFailureMs ?? 0);
+  const job: JobContext = {
+    workflowId,
+    taskQueue,
+    spec,
+    ...(coordinator === undefined ? {} : { coordinator }),
+    steps,
+    queuedAtMs: startTime.getTime(),
+    journal,
+    trace: createTraceChain(taskQueue),
+    interruptions,
+    nonce: () => uuid4(),
+    background: (work) => background.push(work.catch((error: unknown) => log.error('Background work failed', { error }))),
+    startMetrics: (machine, endedAtMs) => metrics.start(machine, endedAtMs),
+    held: (machine) => hold.wait(machine),
+    markUnserved: (machine) => unserved.add(machine.machine),
+    engineServed: (machine) => !unserved.has(machine.machine),
+  };
+  setHandler(statusQuery, () => journal.status);
+  setHandler(preparingSignal, () => journal.machineFound());
+  setHandler(resultUpdate, () => CancellationScope.nonCancellable(() => decision(job)));
+
+  const canceled = await CancellationScope.nonCancellable(async () => {
+    const report =
+      coordinator === undefined
+        ? undefined
+        : reportToCoordinator({ workflowId, coordinator, timeoutMs: spec.timeoutMs }, interruptions);
+    const outcome = await runAttempts(job);
+    hold.decide(outcome);
+    await metrics.waitGrace();
+    const decided = await finishJob(job, outcome, report);
+    await settle(background);
+    await condition(allHandlersFinished);
+    return decided.kind === 'canceled' && CancellationScope.current().parent?.consideredCancelled === true;
+  });
+  if (canceled) throw new CancelledFailure('The job was canceled');
+  return await decision(job);
+}
+
+async function runAttempts(job: JobContext): Promise<Outcome> {
+  for (let attempt = 1; ; attempt++) {
+    const outcome = await runAttempt(job, attempt);
+    if (outcome.kind !== 'failed' || !runsAgain(job.spec, outcome, attempt)) return outcome;
+    job.trace.write(warningLine(`${outcome.message}. Running the job again on another machine (attempt ${String(attempt + 1)}).`));
+    await job.trace.drain();
+  }
+}
+
+async function decision(job: JobContext): Promise<CiJobResult> {
+  await condition(() => job.journal.result() !== undefined);
+  const result = job.journal.result();
+  if (result === undefined) throw new CancelledFailure('The job has no result');
+  return result;
+}
+
+/** Background work may start more of it. */
+async function settle(background: Promise<unknown>[]): Promise<void> {
+  for (let settled = 0; settled < background.length; settled++) await background[settled];
+}

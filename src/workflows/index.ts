@@ -1,0 +1,2 @@
+export { ciJob } from './ci-job.js';
+export { replayMetrics } from './replay-metrics.js';

@@ -1,0 +1,75 @@
+import { CancellationScope, condition, sleep } from '@temporalio/workflow';
+import type { Interruption } from './outcome.js';
+
+/** Everything that can end a job from outside, in one place: cancellation, the coordinator, the clock. */
+export interface Interruptions {
+  /** The first one stands. */
+  interrupt(interruption: Interruption): void;
+  current(): Interruption | undefined;
+  /** A durable timer for the whole job. */
+  startJobTimer(limitMs: number): void;
+  stopJobTimer(): void;
+  /**
+   * Wait for work, or for the first interruption, or for the limit of this piece of work alone.
+   * @returns the interruption that came first, or undefined when the work did
+   */
+  guard(work: Promise<unknown>, limit?: { ms: number; interruption: Interruption }): Promise<Interruption | undefined>;
+  /** Forget a graceful end, so that after_script is guarded only by its own limit and by what comes after. */
+  settle(): void;
+}
+
+export function watchInterruptions(): Interruptions {
+  let current: Interruption | undefined;
+  let timer: CancellationScope | undefined;
+
+  function interrupt(interruption: Interruption): void {
+    current ??= interruption;
+  }
+
+  // Ordinary workflow cancellation (`holdfast cancel`, Temporal UI) arrives here and nowhere else: the job's own code runs
+  // non-cancellable, so that after_script, uploads and the release are not torn down by it.
+  CancellationScope.current().cancelRequested.catch(() => {
+    interrupt({ kind: 'cancel', message: 'canceled', graceful: true });
+  });
+
+  return {
+    interrupt,
+    current: () => current,
+    startJobTimer(limitMs) {
+      timer = new CancellationScope();
+      void timer
+        .run(() => sleep(limitMs))
+        .then(
+          () => interrupt({ kind: 'job_timeout', limitMs }),
+          () => undefined, // cancelled below: the job was in time
+        );
+    },
+    stopJobTimer() {
+      timer?.cancel();
+      timer = undefined;
+    },
+    async guard(work, limit) {
+      const scope = new CancellationScope();
+      let limitHit: Interruption | undefined;
+      let done = false;
+      const finished = work.then(
+        () => (done = true),
+        () => (done = true),
+      );
+      if (limit !== undefined) {
+        void scope
+          .run(() => sleep(limit.ms))
+          .then(
+            () => (limitHit = limit.interruption),
+            () => undefined,
+          );
+      }
+      await Promise.race([finished, condition(() => current !== undefined || limitHit !== undefined || done)]);
+      scope.cancel();
+      return done ? undefined : (current ?? limitHit);
+    },
+    settle() {
+      current = undefined;
+    },
+  };
+}

@@ -1,0 +1,233 @@
+import { defineSearchAttributeKey, type SearchAttributePair } from '@temporalio/common';
+import { setCurrentDetails, upsertSearchAttributes, workflowInfo } from '@temporalio/workflow';
+import type { ArtifactStatus, CiJobResult, JobStatus, StepStatus } from '../contracts/ci-job.js';
+import type { JobSpec } from '../contracts/job-spec.js';
+import {
+  isFinalJobState,
+  SEARCH_ATTRIBUTES,
+  shortJobId,
+  type JobState,
+  type MetricsState,
+} from '../contracts/names.js';
+import type { Provisioned, StageTime } from '../contracts/activities.js';
+import { finalState, isAllowedToFail, type Outcome } from './outcome.js';
+
+/** What is known of the job, for the `status` query, the search attributes and the current details in the Temporal UI. */
+export interface Journal {
+  readonly status: JobStatus;
+  preparing(attempt: number): void;
+  /** Provisioning has begun and takes longer than a moment (an image is being pulled). */
+  machineFound(): void;
+  running(machine: Provisioned): void;
+  finishing(): void;
+  stepStarted(name: string): void;
+  stepEnded(name: string, state: StepStatus['state'], facts: StepFacts): void;
+  artifacts(list: ArtifactStatus[]): void;
+  /** The final status. After this only the metrics still change. */
+  decided(outcome: Outcome, traceBytes: number): CiJobResult;
+  metrics(state: MetricsState, reason: string | null, flags?: string[]): void;
+  /** Added to the summary for people. */
+  note(text: string): void;
+  stages(): StageTime[];
+  result(): CiJobResult | undefined;
+}
+
+export interface StepFacts {
+  exitCode?: number | null;
+  startedAtMs?: number | null;
+  finishedAtMs?: number | null;
+  attempts?: number;
+}
+
+type AttributeName = keyof typeof SEARCH_ATTRIBUTES;
+
+export function openJournal(spec: JobSpec, steps: readonly string[]): Journal {
+  const { workflowId, startTime } = workflowInfo();
+  let result: CiJobResult | undefined;
+  const status: JobStatus = {
+    id: shortJobId(workflowId),
+    workflowId,
+    name: spec.name,
+    project: spec.project,
+    pool: spec.pool,
+    summary: '',
+    state: 'pending',
+    failureReason: null,
+    failureMessage: null,
+    exitCode: null,
+    allowedToFail: false,
+    metrics: 'pending',
+    metricsReason: null,
+    machine: null,
+    engine: null,
+    image: null,
+    queuedAt: startTime.toISOString(),
+    startedAt: null,
+    finishedAt: null,
+    traceBytes: 0,
+    attempts: 0,
+    steps: steps.map((name) => newStep(name)),
+    artifacts: [],
+  };
+
+  function tell(state: JobState, summary: string): void {
+    status.state = state;
+    status.summary = summary;
+    setCurrentDetails(summary);
+  }
+
+  function step(name: string): StepStatus {
+    const found = status.steps.find((entry) => entry.name === name);
+    if (found !== undefined) return found;
+    const added = newStep(name);
+    status.steps.push(added);
+    return added;
+  }
+
+  return {
+    status,
+    preparing(attempt) {
+      status.attempts = attempt;
+      status.steps = steps.map((name) => newStep(name));
+      tell('pending', `Waiting for a machine of pool "${spec.pool}".`);
+      if (attempt === 1) {
+        upsert({
+          HoldfastJobState: 'pending',
+          HoldfastProject: spec.project,
+          HoldfastPool: spec.pool,
+          HoldfastMetrics: 'pending',
+        });
+      }
+    },
+    machineFound() {
+      if (status.state !== 'pending') return;
+      tell('preparing', 'A machine is being prepared: images, network, services.');
+      upsert({ HoldfastJobState: 'preparing' });
+    },
+    running(machine) {
+      status.machine = machine.machine;
+      status.engine = machine.engine;
+      status.image = machine.image;
+      status.startedAt ??= nowIso();
+      tell('running', `Running on machine ${machine.machine} of engine ${machine.engine}.`);
+      upsert({ HoldfastJobState: 'running', HoldfastMachine: machine.machine });
+    },
+    finishing() {
+      tell('finishing', 'The script has ended; uploads, the rest of the trace and the final status are under way.');
+      upsert({ HoldfastJobState: 'finishing' });
+    },
+    stepStarted(name) {
+      const entry = step(name);
+      entry.state = 'running';
+      entry.startedAt = nowIso();
+      setCurrentDetails(`${status.summary} Step ${name} runs.`);
+    },
+    stepEnded(name, state, facts) {
+      const entry = step(name);
+      entry.state = state;
+      if (facts.startedAtMs != null) entry.startedAt = new Date(facts.startedAtMs).toISOString();
+      entry.finishedAt = facts.finishedAtMs == null ? nowIso() : new Date(facts.finishedAtMs).toISOString();
+      entry.exitCode = facts.exitCode ?? null;
+      entry.attempts = facts.attempts ?? entry.attempts;
+    },
+    artifacts(list) {
+      status.artifacts = list;
+    },
+    decided(outcome, traceBytes) {
+      const state = finalState(outcome);
+      status.failureReason = failureReasonOf(outcome);
+      status.failureMessage = outcome.kind === 'success' ? null : outcome.message;
+      status.exitCode = exitCodeOf(outcome);
+      status.allowedToFail = isAllowedToFail(spec, outcome);
+      status.traceBytes = traceBytes;
+      status.finishedAt = nowIso();
+      for (const entry of status.steps) if (entry.state === 'pending') entry.state = 'skipped';
+      tell(state, describeEnd(outcome, status.metrics));
+      upsert({
+        HoldfastJobState: state,
+        ...(status.failureReason === null ? {} : { HoldfastFailureReason: status.failureReason }),
+        ...(status.metrics === 'pending' ? {} : { HoldfastMetrics: status.metrics }),
+      });
+      result = {
+        workflowId,
+        state,
+        failureReason: status.failureReason,
+        failureMessage: status.failureMessage,
+        exitCode: status.exitCode,
+        allowedToFail: status.allowedToFail,
+        metrics: status.metrics,
+        traceBytes,
+      };
+      return result;
+    },
+    metrics(state, reason, flags = []) {
+      status.metrics = state;
+      status.metricsReason = reason;
+      if (result !== undefined) {
+        result = { ...result, metrics: state };
+        const words = reason === null ? '' : ` (${reason})`;
+        tell(status.state, `${sentenceOfState(status.state)} Metrics: ${state}${words}.`);
+      }
+      // Before the decision the state goes out with the final one: an event saved for each job.
+      if (isFinalJobState(status.state)) upsert({ HoldfastMetrics: state });
+      if (flags.length > 0) upsertSearchAttributes([flagsAttribute(flags)]);
+    },
+    note(text) {
+      tell(status.state, `${status.summary} ${text}`);
+    },
+    stages: () =>
+      status.steps.flatMap((entry) =>
+        entry.startedAt !== null && entry.finishedAt !== null
+          ? [{ name: entry.name, startedAtMs: Date.parse(entry.startedAt), finishedAtMs: Date.parse(entry.finishedAt) }]
+          : [],
+      ),
+    result: () => result,
+  };
+}
+
+function newStep(name: string): StepStatus {
+  return { name, state: 'pending', startedAt: null, finishedAt: null, exitCode: null, attempts: 0 };
+}
+
+function failureReasonOf(outcome: Outcome): JobStatus['failureReason'] {
+  if (outcome.kind === 'failed') return outcome.reason;
+  return outcome.kind === 'canceled' ? 'job_canceled' : null;
+}
+
+function exitCodeOf(outcome: Outcome): number | null {
+  if (outcome.kind === 'success') return 0;
+  return outcome.kind === 'failed' ? outcome.exitCode : null;
+}
+
+function describeEnd(outcome: Outcome, metrics: MetricsState): string {
+  const waiting = metrics === 'pending' ? ' Metrics are still being collected.' : '';
+  switch (outcome.kind) {
+    case 'success':
+      return `The job succeeded.${waiting}`;
+    case 'failed':
+      return `The job failed: ${outcome.message}.${waiting}`;
+    case 'canceled':
+      return `The job was canceled.${waiting}`;
+  }
+}
+
+function sentenceOfState(state: JobState): string {
+  if (state === 'success') return 'The job succeeded.';
+  return state === 'failed' ? 'The job failed.' : 'The job was canceled.';
+}
+
+function upsert(values: Partial<Record<Exclude<AttributeName, 'HoldfastFlags'>, string>>): void {
+  const pairs: SearchAttributePair[] = Object.entries(values).map(([name, value]) => ({
+    key: defineSearchAttributeKey(name, 'KEYWORD'),
+    value,
+  }));
+  upsertSearchAttributes(pairs);
+}
+
+function flagsAttribute(flags: string[]): SearchAttributePair {
+  return { key: defineSearchAttributeKey('HoldfastFlags', 'KEYWORD_LIST'), value: flags };
+}
+
+function nowIso(): string {
+  return new Date().toISOString();
+}

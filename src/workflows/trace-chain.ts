@@ -1,0 +1,58 @@
+import { log } from '@temporalio/workflow';
+import type { MachineRef, StreamTraceInput, TracePosition } from '../contracts/activities.js';
+import { machineActivities } from './activity-stubs.js';
+
+/** The trace, one part after another and beside the steps: a stalled part holds up only what follows in the trace. */
+export interface TraceChain {
+  /** Workflow-made lines; they go out with the next part. */
+  write(text: string): void;
+  /** The output of a step, from its first byte until its container stops. */
+  follow(machine: MachineRef, step: NonNullable<StreamTraceInput['step']>): void;
+  /** Continue where an activity that wrote by itself (provisioning) has stopped. */
+  moveTo(position: TracePosition): void;
+  /** Waits for all parts. */
+  drain(): Promise<TracePosition>;
+  /** Lines that wait for a part of their own. */
+  takePending(): string;
+  position(): TracePosition;
+}
+
+export function createTraceChain(taskQueue: string): TraceChain {
+  let pending = '';
+  let position: TracePosition = { part: 0, offset: 0, overLimit: false };
+  let tail: Promise<void> = Promise.resolve();
+
+  async function stream(input: Omit<StreamTraceInput, 'from'>, machine: MachineRef): Promise<void> {
+    const label = input.step === undefined ? 'trace' : `trace of ${input.step.name}`;
+    try {
+      position = await machineActivities(taskQueue, machine, label).streamTrace({ ...input, from: position });
+    } catch (error) {
+      // The build's result does not hang on its trace. What could not be written is missing at the end of this part.
+      log.error('A part of the trace could not be written', { step: input.step?.name, error });
+    }
+  }
+
+  return {
+    write(text) {
+      pending += text;
+    },
+    follow(machine, step) {
+      const prelude = pending;
+      pending = '';
+      tail = tail.then(() => stream({ ...machine, prelude, step }, machine));
+    },
+    moveTo(next) {
+      position = next;
+    },
+    async drain() {
+      await tail;
+      return position;
+    },
+    takePending() {
+      const text = pending;
+      pending = '';
+      return text;
+    },
+    position: () => position,
+  };
+}
