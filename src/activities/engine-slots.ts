@@ -28,27 +28,30 @@ export function createEngineSlots(engine: Engine, logger: Logger): EngineSlots {
     for (const resolve of woken) resolve();
   }
 
-  async function hasFreeSlot(signal: AbortSignal): Promise<boolean> {
+  /** Counts itself in before it asks, so that two reservations never take the same slot. */
+  async function promise(signal: AbortSignal): Promise<boolean> {
+    promised += 1;
     try {
-      return (await engine.freeSlots({ signal })) > promised;
+      if ((await engine.freeSlots({ signal })) >= promised) return true;
     } catch (error) {
-      if (!signal.aborted) logger.warn({ engine: engine.name, error: String(error) }, 'Engine cannot say how many slots are free');
-      return false;
+      if (!signal.aborted) {
+        logger.warn({ engine: engine.name, error: String(error) }, 'The engine cannot say how many slots are free');
+      }
     }
+    promised -= 1;
+    return false;
   }
 
   return {
     type: 'custom',
     async reserveSlot(_context, signal): Promise<SlotPermit> {
-      while (!(await hasFreeSlot(signal))) {
+      while (!(await promise(signal))) {
         signal.throwIfAborted();
         await Promise.race([
           new Promise<void>((resolve) => waiting.push(resolve)),
           delay(ASK_AGAIN_MS, undefined, { signal }),
         ]);
       }
-      signal.throwIfAborted();
-      promised += 1;
       return {};
     },
     // Provisioning is never dispatched eagerly: it is on a queue of its own.

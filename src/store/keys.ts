@@ -14,6 +14,12 @@ export const jobKeys = {
   traceTail: (job: string, part: number) => jobKey(job, 'trace-tail', String(part)),
   artifact: (job: string, name: string) => jobKey(job, 'artifacts', name),
   artifacts: (job: string) => jobKey(job, 'artifacts'),
+  /** The compiled plan of an attempt, sealed. */
+  plan: (job: string, attempt: number) => jobKey(job, 'plan', String(attempt)),
+  /** What the job came to, written by `finishJob`. */
+  report: (job: string) => jobKey(job, 'report.json'),
+  /** Where a part whose beginning was uncertain begins. */
+  traceBase: (job: string, part: number) => jobKey(job, 'trace-base', String(part)),
   /** The artifact as GitLab knows it. */
   metricsReferee: (job: string) => jobKey(job, 'metrics_referee.json'),
   /** The full document. */

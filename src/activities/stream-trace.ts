@@ -1,0 +1,47 @@
+import type { Activities } from '../contracts/activities.js';
+import { sectionEnd, sectionStart, stageTitleLine } from '../trace/format.js';
+import { beating } from './beat.js';
+import type { EngineDeps } from './deps.js';
+import { openTracePart, type TracePart } from './trace-part.js';
+
+/** @returns activity `streamTrace`: one part of the trace, prelude first, then a step's output as it comes */
+export function createStreamTrace(deps: EngineDeps): Pick<Activities, 'streamTrace'> {
+  return {
+    streamTrace: (input) =>
+      beating(deps.lifecycle, async (signal) => {
+        const { plan } = await deps.plans.load(input.workflowId, input.attempt);
+        const part = await openTracePart(deps, input.workflowId, input.from, plan);
+        await part.write(input.prelude);
+        if (input.step !== undefined) {
+          const log = deps.engine.readLog(input.machine, input.step.name, { signal });
+          await copyStep(part, input.step, log, (bytes) => deps.metrics.traceBytes.inc(bytes));
+        }
+        return await part.close();
+      }),
+  };
+}
+
+async function copyStep(
+  part: TracePart,
+  step: { name: string; title: string },
+  log: ReturnType<EngineDeps['engine']['readLog']>,
+  count: (bytes: number) => void,
+): Promise<void> {
+  for await (const event of log) {
+    switch (event.kind) {
+      case 'start':
+        await part.write(sectionStart(step.name, unixSeconds(event.atMs)) + stageTitleLine(step.title));
+        break;
+      case 'data':
+        await part.write(event.bytes);
+        count(event.bytes.length);
+        break;
+      case 'end':
+        await part.write(sectionEnd(step.name, unixSeconds(event.atMs)));
+    }
+  }
+}
+
+function unixSeconds(ms: number): number {
+  return Math.floor(ms / 1000);
+}
