@@ -42,7 +42,8 @@ export function createPlanVault(store: Store, seal: Seal): PlanVault {
       throw ApplicationFailure.create({
         type: 'PLAN_MISSING',
         nonRetryable: true,
-        message: 'The plan of the job is not in the store: was the store emptied, or is it another one than the worker before had?',
+        message:
+          'The plan of the job is not in the store: was the store emptied, or is it another one than the worker before had?',
       });
     },
   };

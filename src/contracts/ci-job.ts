@@ -7,7 +7,8 @@ import type { JobSpec } from './job-spec.js';
  */
 export type CiJobInput =
   /** `job`: the keywords of the job file, unchecked; the workflow refuses a bad one before anything is provisioned. */
-  { version: 1; job: unknown; holdOnFailureMs?: number } | { version: 1; spec: JobSpec; coordinator?: Coordinator; holdOnFailureMs?: number };
+  | { version: 1; job: unknown; holdOnFailureMs?: number }
+  | { version: 1; spec: JobSpec; coordinator?: Coordinator; holdOnFailureMs?: number };
 
 /** Where the job came from and must be reported to. Absent: the store alone. */
 export interface Coordinator {

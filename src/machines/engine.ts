@@ -53,6 +53,8 @@ export interface Engine {
   keepWarm(options: CallOptions): Promise<void>;
   /** Remove the warm sandboxes (clean stop of the engine's last worker). */
   dropWarm(options: CallOptions): Promise<void>;
+  /** Removes what belongs to no open job. @returns what was removed, by name */
+  sweep(isOpen: (job: string) => Promise<boolean>, options: CallOptions): Promise<string[]>;
   /** Fast reachability probe. @throws MachineError ENGINE_UNREACHABLE */
   ping(options: CallOptions): Promise<{ version: string; apiVersion: string }>;
 }
@@ -62,6 +64,11 @@ export interface CallOptions {
 }
 
 export type MachineRole = 'build' | 'helper';
+
+/** Where a step's script runs: sources are fetched by the helper image, everything else is the user's image. */
+export function roleOfStep(step: StepName): MachineRole {
+  return step === 'get_sources' ? 'helper' : 'build';
+}
 
 export interface MachineRequest {
   /** Unique: derived from workflow id and attempt by `machineName()`. */
@@ -122,9 +129,7 @@ export type StepExit =
 
 export type LogEvent =
   /** `atMs`: unix milliseconds when the engine recorded it; the same at every reading. */
-  | { kind: 'start'; atMs: number }
-  | { kind: 'data'; bytes: Buffer; atMs: number }
-  | { kind: 'end'; atMs: number };
+  { kind: 'start'; atMs: number } | { kind: 'data'; bytes: Buffer; atMs: number } | { kind: 'end'; atMs: number };
 
 export interface MachineDescription {
   machine: string;

@@ -5,6 +5,9 @@ import { createHash } from 'node:crypto';
  * job and attempt, so that two activity attempts that overlap mean the same machine.
  */
 export function machineName(workflowId: string, attempt: number): string {
-  const digest = createHash('sha256').update(`${workflowId}\n${String(attempt)}`).digest('hex').slice(0, 12);
+  const digest = createHash('sha256')
+    .update(`${workflowId}\n${String(attempt)}`)
+    .digest('hex')
+    .slice(0, 12);
   return `hf-${digest}`;
 }

@@ -23,7 +23,8 @@ export function acceptJob(input: CiJobInput): AcceptedJob {
   if ('spec' in input) {
     return { spec: input.spec, ...(input.coordinator === undefined ? {} : { coordinator: input.coordinator }) };
   }
-  if (!('job' in input)) throw invalidJob([{ path: 'job', message: 'is missing: the input is {"version": 1, "job": {…}}' }]);
+  if (!('job' in input))
+    throw invalidJob([{ path: 'job', message: 'is missing: the input is {"version": 1, "job": {…}}' }]);
   const parsed = parseJobObject(input.job);
   if (!parsed.ok) throw invalidJob(parsed.problems);
   return { spec: jobFileToSpec(parsed.job) };

@@ -38,13 +38,14 @@ export async function runAttempt(job: JobContext, attempt: number): Promise<Outc
   }
 }
 
-async function provision(
-  job: JobContext,
-  attempt: number,
-): Promise<{ machine: Provisioned } | { outcome: Outcome }> {
+async function provision(job: JobContext, attempt: number): Promise<{ machine: Provisioned } | { outcome: Outcome }> {
   const scope = new CancellationScope({ cancellable: true });
   const work = scope.run(() =>
-    provisionActivities(job.taskQueue, job.spec.pool, `machine ${String(attempt)} for ${job.spec.name}`).provisionMachine({
+    provisionActivities(
+      job.taskQueue,
+      job.spec.pool,
+      `machine ${String(attempt)} for ${job.spec.name}`,
+    ).provisionMachine({
       workflowId: job.workflowId,
       attempt,
       spec: job.spec,
@@ -131,7 +132,8 @@ async function runAfterScript(job: JobContext, machine: Provisioned, outcome: Ou
   };
   const environment = { CI_JOB_STATUS: ciJobStatus(outcome) };
   const result = await runContainerStep(job, machine, 'after_script', environment, limit);
-  if (result.kind === 'failed') job.trace.write(warningLine(`after_script failed, but job will continue unaffected: ${result.message}`));
+  if (result.kind === 'failed')
+    job.trace.write(warningLine(`after_script failed, but job will continue unaffected: ${result.message}`));
 }
 
 /** GitLab's job timeout and a job that the coordinator has given up end everything; a job of our own always gets its after_script. */
@@ -160,7 +162,11 @@ async function keepFiles(job: JobContext, machine: Provisioned, planned: string[
   if (planned.includes('upload_artifacts')) {
     const name = jobSucceeded ? 'upload_artifacts_on_success' : 'upload_artifacts_on_failure';
     const sent = await runFilesStep(job, 'upload_artifacts', name, async (step) => {
-      const uploaded = await machineActivities(job.taskQueue, machine, name).uploadArtifacts({ ...ref, step, jobSucceeded });
+      const uploaded = await machineActivities(job.taskQueue, machine, name).uploadArtifacts({
+        ...ref,
+        step,
+        jobSucceeded,
+      });
       job.journal.artifacts(uploaded.artifacts);
       return uploaded;
     });
@@ -269,4 +275,3 @@ function factsOf(result: StepResult) {
   };
   return { ...times, attempts: result.attempts, exitCode: result.kind === 'exited' ? result.exitCode : null };
 }
-

@@ -56,7 +56,8 @@ export async function ciJob(input: CiJobInput): Promise<CiJobResult> {
     trace: createTraceChain(taskQueue),
     interruptions,
     nonce: () => uuid4(),
-    background: (work) => background.push(work.catch((error: unknown) => log.error('Background work failed', { error }))),
+    background: (work) =>
+      background.push(work.catch((error: unknown) => log.error('Background work failed', { error }))),
     startMetrics: (machine, endedAtMs) => metrics.start(machine, endedAtMs),
     held: (machine) => hold.wait(machine),
     markUnserved: (machine) => unserved.add(machine.machine),
@@ -87,7 +88,9 @@ async function runAttempts(job: JobContext): Promise<Outcome> {
   for (let attempt = 1; ; attempt++) {
     const outcome = await runAttempt(job, attempt);
     if (outcome.kind !== 'failed' || !runsAgain(job.spec, outcome, attempt)) return outcome;
-    job.trace.write(warningLine(`${outcome.message}. Running the job again on another machine (attempt ${String(attempt + 1)}).`));
+    job.trace.write(
+      warningLine(`${outcome.message}. Running the job again on another machine (attempt ${String(attempt + 1)}).`),
+    );
     await job.trace.drain();
   }
 }

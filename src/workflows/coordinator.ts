@@ -41,10 +41,7 @@ async function converse(input: {
 }): Promise<ReportOutcome> {
   const { timeoutMs, ...request } = input;
   try {
-    return await coordinatorActivities(
-      timeoutMs,
-      `report to ${input.coordinator.url}`,
-    ).reportToCoordinator(request);
+    return await coordinatorActivities(timeoutMs, `report to ${input.coordinator.url}`).reportToCoordinator(request);
   } catch (error) {
     return { kind: 'undelivered', reason: messageOf(error) };
   }

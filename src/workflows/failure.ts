@@ -16,7 +16,12 @@ export function outcomeOfFailure(error: unknown, doing: string): Outcome {
   const details = failureDetails(error);
   const reason: FailureReason = details?.reason ?? 'runner_system_failure';
   if (reason === 'job_canceled') return { kind: 'canceled', message: 'canceled' };
-  return { kind: 'failed', reason, exitCode: null, message: details?.message ?? `${doing} failed: ${messageOf(error)}` };
+  return {
+    kind: 'failed',
+    reason,
+    exitCode: null,
+    message: details?.message ?? `${doing} failed: ${messageOf(error)}`,
+  };
 }
 
 export function messageOf(error: unknown): string {

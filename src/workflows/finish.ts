@@ -34,7 +34,9 @@ export async function finishJob(
   if (job.journal.status.machine === null) job.journal.metrics('none', 'the job had no machine');
   job.journal.decided(outcome, traceBytes);
   if (delivery?.kind === 'undelivered') {
-    job.journal.note(`Done, undelivered: the coordinator could not be told (${delivery.reason}). Trace and artifacts are in the store.`);
+    job.journal.note(
+      `Done, undelivered: the coordinator could not be told (${delivery.reason}). Trace and artifacts are in the store.`,
+    );
   }
   return outcome;
 }

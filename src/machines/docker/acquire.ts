@@ -1,0 +1,205 @@
+import type Docker from 'dockerode';
+import { LABEL_JOB, LABEL_MACHINE, LABEL_ROLE } from '../../contracts/names.js';
+import type { Logger } from '../../telemetry/logger.js';
+import {
+  MachineError,
+  type EngineSettings,
+  type MachineDescription,
+  type MachineRequest,
+  type MachineRole,
+} from '../engine.js';
+import { assertAllowed } from './allowed.js';
+import { isConflict } from './errors.js';
+import { hostConfig, STEP_LOG } from './host-config.js';
+import { ensureImage, type ImageFacts } from './images.js';
+import { containerName, LABEL_ENGINE, LABEL_NONCE, LABEL_SANDBOX } from './names.js';
+import { releaseMachine } from './release.js';
+import { claimSandbox, removeSandbox, type Sandbox } from './sandbox.js';
+import { createJobNetwork, startServices, type ServiceOutcome } from './services.js';
+import { inspect } from './steps.js';
+import { CONTAINER_COMMAND, containerFiles } from './wrapper.js';
+
+interface Deps {
+  docker: Docker;
+  settings: EngineSettings;
+  logger: Logger;
+}
+
+/**
+ * Make a machine. The build container is created last and is the commit point: while it is missing the machine does not exist,
+ * and two attempts at once settle by its unique name.
+ */
+export async function acquireMachine(
+  deps: Deps,
+  request: MachineRequest,
+  signal: AbortSignal,
+): Promise<MachineDescription> {
+  const { docker, settings } = deps;
+  const known = await describeMachine(docker, settings, request.machine);
+  if (known !== undefined) return await completed(docker, request, known);
+
+  const wanted = assertAllowed(settings, request);
+  const auth = { credentials: request.credentials, dockerAuthConfig: request.dockerAuthConfig };
+  const notes: string[] = [];
+  const note = (line: string) => notes.push(line);
+  const image = await ensureImage(docker, { ...wanted.image, auth, signal, note });
+  const helper = await ensureImage(docker, {
+    name: settings.helperImage,
+    policies: settings.pullPolicy.filter((policy) => policy !== 'always').concat('if-not-present'),
+    auth,
+    signal,
+    note: () => undefined,
+  });
+  const serviceImages = [];
+  for (const service of wanted.services) {
+    serviceImages.push({
+      request: service.request,
+      image: await ensureImage(docker, { ...service.image, auth, signal, note }),
+    });
+  }
+
+  const network = request.services.length > 0 ? await createJobNetwork(docker, settings, request) : undefined;
+  const sandbox = await claimSandbox(
+    docker,
+    settings,
+    network === undefined ? undefined : { name: network, aliases: ['build'] },
+  );
+  try {
+    signal.throwIfAborted();
+    const services =
+      network === undefined
+        ? []
+        : await startServices({ docker, settings, request, network, services: serviceImages, signal, note });
+    if (request.helper) await createJobContainer(deps, request, 'helper', sandbox, { id: helper.id });
+    await createJobContainer(deps, request, 'build', sandbox, {
+      id: image.id,
+      ...(request.image?.entrypoint === undefined ? {} : { entrypoint: request.image.entrypoint }),
+      ...(wanted.user === undefined ? {} : { user: wanted.user }),
+    });
+    return describe(settings, request, sandbox, image, helper, services, notes);
+  } catch (error) {
+    return await settleRace(deps, request, sandbox, error);
+  }
+}
+
+/** The other attempt has won when the build container exists with another sandbox; ours goes, and theirs is the machine. */
+async function settleRace(
+  deps: Deps,
+  request: MachineRequest,
+  sandbox: Sandbox,
+  error: unknown,
+): Promise<MachineDescription> {
+  const { docker, settings } = deps;
+  await removeSandbox(docker, sandbox.id, sandbox.volume);
+  const winner = isConflict(error) ? await describeMachine(docker, settings, request.machine) : undefined;
+  if (winner !== undefined) return await completed(docker, request, winner);
+  await releaseMachine(docker, settings, request.machine);
+  if (isConflict(error)) {
+    throw new MachineError('ENGINE_FAULT', 'Two attempts to make the machine collided; the next one starts afresh', {
+      retryable: true,
+      cause: error,
+    });
+  }
+  throw error;
+}
+
+/** An attempt may have died between creating the container and filling it; the files are the same, so they are put again. */
+async function completed(
+  docker: Docker,
+  request: MachineRequest,
+  known: MachineDescription,
+): Promise<MachineDescription> {
+  for (const role of request.helper ? (['helper', 'build'] as const) : (['build'] as const)) {
+    const container = docker.getContainer(containerName(request.machine, role));
+    const info = await inspect(container);
+    if (info?.State.Status === 'created') await putFiles(container, request, role);
+  }
+  return known;
+}
+
+async function createJobContainer(
+  { docker, settings }: Deps,
+  request: MachineRequest,
+  role: MachineRole,
+  sandbox: Sandbox,
+  image: { id: string; entrypoint?: string[]; user?: string },
+): Promise<void> {
+  const container = await docker.createContainer({
+    name: containerName(request.machine, role),
+    Image: image.id,
+    // The helper image's own entry point (git) is of no use; the user's is the user's business.
+    ...(role === 'helper'
+      ? { Entrypoint: [] }
+      : image.entrypoint === undefined
+        ? {}
+        : { Entrypoint: image.entrypoint }),
+    Cmd: CONTAINER_COMMAND,
+    ...(role === 'helper' ? { User: '0' } : image.user === undefined ? {} : { User: image.user }),
+    Labels: {
+      ...settings.containerLabels,
+      [LABEL_ENGINE]: settings.name,
+      [LABEL_JOB]: request.job,
+      [LABEL_MACHINE]: request.machine,
+      [LABEL_ROLE]: role,
+      [LABEL_SANDBOX]: sandbox.id,
+      [LABEL_NONCE]: request.nonce,
+    },
+    HostConfig: {
+      ...hostConfig(settings, role, { volume: sandbox.volume }),
+      NetworkMode: `container:${sandbox.id}`,
+      LogConfig: STEP_LOG,
+    },
+  });
+  await putFiles(container, request, role);
+}
+
+async function putFiles(container: Docker.Container, request: MachineRequest, role: MachineRole): Promise<void> {
+  const files = await containerFiles({
+    nonce: request.nonce,
+    steps: request.steps.filter((step) => step.role === role),
+    directories: [request.buildsDirectory, request.projectDirectory],
+  });
+  await container.putArchive(files, { path: '/' });
+}
+
+function describe(
+  settings: EngineSettings,
+  request: MachineRequest,
+  sandbox: Sandbox,
+  image: ImageFacts,
+  helper: ImageFacts,
+  services: ServiceOutcome[],
+  notes: string[],
+): MachineDescription {
+  return {
+    machine: request.machine,
+    job: request.job,
+    engine: settings.name,
+    image: { name: image.name, id: image.id, ...(image.digest === undefined ? {} : { digest: image.digest }) },
+    helperImage: { name: helper.name, id: helper.id },
+    services,
+    notes,
+    warm: sandbox.warm,
+    createdAt: new Date().toISOString(),
+  };
+}
+
+/** From the engine alone: what an earlier attempt has made. */
+export async function describeMachine(
+  docker: Docker,
+  settings: EngineSettings,
+  machine: string,
+): Promise<MachineDescription | undefined> {
+  const info = await inspect(docker.getContainer(containerName(machine, 'build')));
+  if (info === undefined) return undefined;
+  return {
+    machine,
+    job: info.Config.Labels[LABEL_JOB] ?? '',
+    engine: settings.name,
+    image: { name: info.Config.Image, id: info.Image },
+    services: [],
+    notes: [],
+    warm: false,
+    createdAt: info.Created,
+  };
+}

@@ -1,0 +1,124 @@
+import type { Readable } from 'node:stream';
+import type Docker from 'dockerode';
+import type { Logger } from '../../telemetry/logger.js';
+import { roleOfStep, type CallOptions, type Engine, type EngineSettings, type MachineRole } from '../engine.js';
+import { acquireMachine, describeMachine } from './acquire.js';
+import { createDockerClient } from './client.js';
+import { toMachineError } from './errors.js';
+import { openArchive } from './files.js';
+import { listContainers, toMachines } from './inventory.js';
+import { readStepLog } from './log-reader.js';
+import { containerName } from './names.js';
+import { releaseMachine } from './release.js';
+import { sampleMachines } from './sampler.js';
+import { dropWarm, freeSlots, keepWarm } from './sandbox.js';
+import { runStep, stopStep } from './steps.js';
+import { sweep } from './sweep.js';
+import { directoriesArchive } from './wrapper.js';
+
+/** Requests that answer at once on a healthy engine. */
+const PROMPT_MS = 30_000;
+
+/** A Docker engine as a place where machines run. All memory is on the engine itself: names, labels, markers. */
+export function createDockerEngine(deps: { settings: EngineSettings; logger: Logger }): Engine {
+  const { settings, logger } = deps;
+  const docker = createDockerClient(settings.docker);
+
+  function containerOf(machine: string, role: MachineRole): Docker.Container {
+    return docker.getContainer(containerName(machine, role));
+  }
+
+  async function guarded<T>(doing: string, work: () => Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+    try {
+      return await work();
+    } catch (error) {
+      signal?.throwIfAborted();
+      throw toMachineError(error, doing);
+    }
+  }
+
+  /** For calls that should not take long, whatever the engine does. */
+  async function promptly<T>(doing: string, work: () => Promise<T>, { signal }: CallOptions): Promise<T> {
+    const timeout = AbortSignal.timeout(PROMPT_MS);
+    const limit = new Promise<never>((_, reject) => {
+      timeout.addEventListener('abort', () => reject(new Error('the engine did not answer in 30 s')), { once: true });
+    });
+    return await guarded(doing, () => Promise.race([work(), limit]), signal);
+  }
+
+  const never = new AbortController().signal;
+  const lonelySince = new Map<string, number>();
+
+  return {
+    name: settings.name,
+    capacity: settings.capacity,
+    metricsLabel: (machine) => ({
+      name: settings.metricsLabel.name,
+      value: settings.metricsLabel.value.replaceAll('{machine}', machine),
+    }),
+    acquire: (request, { signal }) =>
+      guarded(
+        'making the machine',
+        () => acquireMachine({ docker, settings, logger }, request, signal ?? never),
+        signal,
+      ),
+    describe: (machine, options) =>
+      promptly('looking at the machine', () => describeMachine(docker, settings, machine), options),
+    release: (machine, { signal }) =>
+      guarded('removing the machine', () => releaseMachine(docker, settings, machine), signal),
+    runStep: (machine, step, { signal }) =>
+      guarded(
+        `running ${step.name}`,
+        () => runStep(containerOf(machine, roleOfStep(step.name)), step, signal ?? never),
+        signal,
+      ),
+    stopStep: (machine, step, graceMs, { signal }) =>
+      guarded(
+        `stopping ${step}`,
+        () => stopStep(containerOf(machine, roleOfStep(step)), step, graceMs, signal ?? never),
+        signal,
+      ),
+    async *readLog(machine, step, { signal }) {
+      try {
+        yield* readStepLog(containerOf(machine, roleOfStep(step)), step, signal ?? never);
+      } catch (error) {
+        signal?.throwIfAborted();
+        throw toMachineError(error, `reading the output of ${step}`);
+      }
+    },
+    archive: (machine, role, path, { signal }) =>
+      guarded(`reading ${path}`, () => openArchive(containerOf(machine, role), path), signal),
+    extract: (machine, role, directory, tar, { signal }) =>
+      guarded(`writing to ${directory}`, () => extract(containerOf(machine, role), directory, tar), signal),
+    freeSlots: (options) =>
+      promptly(
+        'counting free slots',
+        async () => freeSlots(settings, await listContainers(docker, settings.name)).length,
+        options,
+      ),
+    list: (options) =>
+      promptly(
+        'listing machines',
+        async () => toMachines(settings.name, await listContainers(docker, settings.name)),
+        options,
+      ),
+    sample: (options) => promptly('sampling machines', () => sampleMachines(docker, settings), options),
+    keepWarm: ({ signal }) => guarded('making warm sandboxes', () => keepWarm(docker, settings), signal),
+    dropWarm: ({ signal }) => guarded('removing warm sandboxes', () => dropWarm(docker, settings), signal),
+    sweep: (isOpen, { signal }) => guarded('sweeping', () => sweep(docker, settings, isOpen, lonelySince), signal),
+    ping: (options) =>
+      promptly(
+        `reaching the engine at ${settings.docker.host}`,
+        async () => {
+          const version = await docker.version();
+          return { version: version.Version, apiVersion: version.ApiVersion };
+        },
+        options,
+      ),
+  };
+}
+
+async function extract(container: Docker.Container, directory: string, tar: Readable): Promise<void> {
+  await container.putArchive(await directoriesArchive([directory]), { path: '/' });
+  await container.putArchive(tar, { path: directory });
+}

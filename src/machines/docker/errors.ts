@@ -1,0 +1,47 @@
+import { MachineError, type MachineErrorCode } from '../engine.js';
+
+/** dockerode's errors carry the engine's HTTP status. */
+export function statusOf(error: unknown): number | undefined {
+  return typeof error === 'object' && error !== null && 'statusCode' in error && typeof error.statusCode === 'number'
+    ? error.statusCode
+    : undefined;
+}
+
+export function isNotFound(error: unknown): boolean {
+  return statusOf(error) === 404;
+}
+
+/** 409: the name is taken, or what is to be removed is being removed. */
+export function isConflict(error: unknown): boolean {
+  return statusOf(error) === 409;
+}
+
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+/** What an engine's refusal means for the job, and who must act. */
+export function toMachineError(error: unknown, doing: string): Error {
+  if (error instanceof MachineError) return error;
+  if (error instanceof Error && error.name === 'AbortError') return error;
+  const status = statusOf(error);
+  const text = `${doing}: ${messageOf(error)}`;
+  if (status === undefined)
+    return fault('ENGINE_UNREACHABLE', `${text}. Is the engine running, and may this user reach it?`, true, error);
+  if (status === 400) return fault('BAD_OPTIONS', text, false, error);
+  if (status === 404) return fault('MACHINE_GONE', text, true, error);
+  return fault('ENGINE_FAULT', text, true, error);
+}
+
+function fault(code: MachineErrorCode, message: string, retryable: boolean, cause: unknown): MachineError {
+  return new MachineError(code, message, { retryable, traceMessage: message, cause });
+}
+
+/** Removing is idempotent: what is gone or going is removed. */
+export async function ignoringGone(work: Promise<unknown>): Promise<void> {
+  try {
+    await work;
+  } catch (error) {
+    if (!isNotFound(error) && !isConflict(error)) throw error;
+  }
+}

@@ -1,0 +1,38 @@
+import { Readable } from 'node:stream';
+import type Docker from 'dockerode';
+import { extract as untar } from 'tar-stream';
+import { isNotFound } from './errors.js';
+
+/** Small files of a container by name relative to the directory; undefined when there is no such directory. */
+export async function readSmallFiles(
+  container: Docker.Container,
+  directory: string,
+  wanted: readonly string[],
+): Promise<Map<string, string> | undefined> {
+  const stream = await openArchive(container, directory);
+  if (stream === undefined) return undefined;
+  const files = new Map<string, string>();
+  const tar = stream.pipe(untar());
+  for await (const entry of tar) {
+    const name = entry.header.name.slice(entry.header.name.indexOf('/') + 1);
+    if (wanted.includes(name)) {
+      const chunks: Buffer[] = [];
+      for await (const chunk of entry) chunks.push(chunk as Buffer);
+      files.set(name, Buffer.concat(chunks).toString('utf8'));
+    } else {
+      entry.resume();
+    }
+  }
+  return files;
+}
+
+/** A tar stream of a path; undefined when there is no such path. */
+export async function openArchive(container: Docker.Container, path: string): Promise<Readable | undefined> {
+  try {
+    // dockerode types the answer as the older stream interface; it is an http.IncomingMessage.
+    return (await container.getArchive({ path })) as Readable;
+  } catch (error) {
+    if (isNotFound(error)) return undefined;
+    throw error;
+  }
+}

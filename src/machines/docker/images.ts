@@ -1,0 +1,129 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type Docker from 'dockerode';
+import type { PullPolicy } from '../../contracts/job-spec.js';
+import { MachineError, type MachineErrorCode } from '../engine.js';
+import { registryAuth, type RegistryAuthSources } from './registry-auth.js';
+import { isNotFound, messageOf, statusOf } from './errors.js';
+
+export interface ImageFacts {
+  name: string;
+  id: string;
+  digest?: string;
+}
+
+export interface ImageRequest {
+  name: string;
+  /** Tried in order; the first that succeeds decides. */
+  policies: PullPolicy[];
+  platform?: string;
+  auth: RegistryAuthSources;
+  signal: AbortSignal;
+  /** One line for the trace. */
+  note(line: string): void;
+}
+
+/** Only for failures that look like the network's. */
+const PULL_ATTEMPTS = 3;
+const MIN_PAUSE_MS = 2_000;
+const MAX_PAUSE_MS = 10_000;
+
+/** @throws MachineError IMAGE_NOT_AVAILABLE, IMAGE_PULL_FAILED or REGISTRY_UNREACHABLE: the last policy's failure */
+export async function ensureImage(docker: Docker, request: ImageRequest): Promise<ImageFacts> {
+  let failure: MachineError | undefined;
+  for (const policy of request.policies) {
+    request.note(`Using effective pull policy of [${policy}] for container ${request.name}`);
+    try {
+      return await ensureByPolicy(docker, request, policy);
+    } catch (error) {
+      if (!(error instanceof MachineError)) throw error;
+      request.note(`WARNING: Failed to pull image with policy "${policy}": ${error.message}`);
+      failure = error;
+    }
+  }
+  throw failure ?? new MachineError('NOT_ALLOWED', `No pull policy is left for ${request.name}`, { retryable: false });
+}
+
+async function ensureByPolicy(docker: Docker, request: ImageRequest, policy: PullPolicy): Promise<ImageFacts> {
+  if (policy !== 'always') {
+    const local = await findLocal(docker, request.name);
+    if (local !== undefined) return local;
+  }
+  if (policy === 'never') {
+    throw failed(
+      'IMAGE_NOT_AVAILABLE',
+      `Image ${request.name} is not on the engine, and policy "never" forbids to pull it`,
+    );
+  }
+  await pullWithRetry(docker, request);
+  const pulled = await findLocal(docker, request.name);
+  if (pulled === undefined)
+    throw failed('IMAGE_PULL_FAILED', `Image ${request.name} was pulled but is not on the engine`);
+  return pulled;
+}
+
+async function findLocal(docker: Docker, name: string): Promise<ImageFacts | undefined> {
+  try {
+    const info = await docker.getImage(name).inspect();
+    const digest = info.RepoDigests[0];
+    return { name, id: info.Id, ...(digest === undefined ? {} : { digest }) };
+  } catch (error) {
+    if (isNotFound(error)) return undefined;
+    throw error;
+  }
+}
+
+async function pullWithRetry(docker: Docker, request: ImageRequest): Promise<void> {
+  request.note(`Pulling docker image ${request.name} ...`);
+  for (let attempt = 1; ; attempt++) {
+    request.signal.throwIfAborted();
+    try {
+      await pull(docker, request);
+      return;
+    } catch (error) {
+      request.signal.throwIfAborted();
+      const known = classifyPull(request.name, error);
+      if (known.code !== 'REGISTRY_UNREACHABLE' || attempt >= PULL_ATTEMPTS) throw known;
+      await delay(MIN_PAUSE_MS + Math.random() * (MAX_PAUSE_MS - MIN_PAUSE_MS), undefined, { signal: request.signal });
+    }
+  }
+}
+
+async function pull(docker: Docker, request: ImageRequest): Promise<void> {
+  const auth = registryAuth(request.name, request.auth);
+  const stream = await docker.pull(withTag(request.name), {
+    ...(auth === undefined ? {} : { authconfig: auth }),
+    ...(request.platform === undefined ? {} : { platform: request.platform }),
+    abortSignal: request.signal,
+  });
+  await new Promise<void>((resolve, reject) => {
+    docker.modem.followProgress(stream, (error) => {
+      if (error === null) resolve();
+      else reject(error);
+    });
+  });
+}
+
+/** Without a tag Docker would pull all of them. */
+function withTag(name: string): string {
+  const last = name.slice(name.lastIndexOf('/') + 1);
+  return last.includes(':') || name.includes('@') ? name : `${name}:latest`;
+}
+
+const NOT_AVAILABLE =
+  /denied|unauthorized|not found|manifest unknown|no basic auth|does not exist|invalid reference|forbidden/i;
+/** gitlab-protocol section 3.5. */
+const NETWORK_LIKE =
+  /dial |refused|reset by peer|no such host|i\/o timeout|TLS handshake|request canceled|EOF|timeout|temporar|50\d |network is unreachable/i;
+
+/** Who must act: the user (a wrong name), the registry, or nobody knows. */
+export function classifyPull(name: string, error: unknown): MachineError {
+  const text = messageOf(error);
+  const message = `Failed to pull image "${name}": ${text}`;
+  if (NETWORK_LIKE.test(text) && !/manifest unknown/i.test(text)) return failed('REGISTRY_UNREACHABLE', message, error);
+  if (statusOf(error) === 404 || NOT_AVAILABLE.test(text)) return failed('IMAGE_NOT_AVAILABLE', message, error);
+  return failed('IMAGE_PULL_FAILED', message, error);
+}
+
+function failed(code: MachineErrorCode, message: string, cause?: unknown): MachineError {
+  return new MachineError(code, message, { retryable: false, traceMessage: message, cause });
+}

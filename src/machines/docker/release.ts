@@ -1,0 +1,26 @@
+import type Docker from 'dockerode';
+import { LABEL_MACHINE } from '../../contracts/names.js';
+import type { EngineSettings } from '../engine.js';
+import { ignoringGone } from './errors.js';
+import { listContainers } from './inventory.js';
+import { LABEL_ENGINE } from './names.js';
+import { removeSandbox } from './sandbox.js';
+
+/** Removes all that carries the machine's name. The containers first: they stand on the sandbox's network and volume. */
+export async function releaseMachine(docker: Docker, settings: EngineSettings, machine: string): Promise<void> {
+  const containers = await listContainers(docker, settings.name);
+  const own = containers.filter((container) => container.machine === machine);
+  const sandboxes = new Set(own.flatMap((container) => container.sandbox ?? []));
+  await Promise.all(
+    own.map((container) => ignoringGone(docker.getContainer(container.id).remove({ force: true, v: true }))),
+  );
+  for (const id of sandboxes) {
+    await removeSandbox(docker, id, containers.find((container) => container.id === id)?.volume);
+  }
+  await removeNetworks(docker, [`${LABEL_ENGINE}=${settings.name}`, `${LABEL_MACHINE}=${machine}`]);
+}
+
+export async function removeNetworks(docker: Docker, labels: string[]): Promise<void> {
+  const networks = await docker.listNetworks({ filters: { label: labels } });
+  await Promise.all(networks.map((network) => ignoringGone(docker.getNetwork(network.Id).remove())));
+}

@@ -1,0 +1,163 @@
+import { createHash, randomBytes } from 'node:crypto';
+import type Docker from 'dockerode';
+import { LABEL_JOB, LABEL_ROLE } from '../../contracts/names.js';
+import { MachineError, type EngineSettings } from '../engine.js';
+import { ignoringGone, isConflict, isNotFound } from './errors.js';
+import { listContainers, type OurContainer } from './inventory.js';
+import { LABEL_ENGINE, LABEL_SHAPE, LABEL_VOLUME, slotName, volumeName, warmName } from './names.js';
+
+/**
+ * A sandbox is the part of a machine that can be made before its job comes: a container that holds the network namespace and a
+ * volume, and does nothing. Its name is the lease: `…-slot-<n>` exists once on an engine, so two workers cannot overbook it.
+ */
+export interface Sandbox {
+  id: string;
+  volume: string;
+  warm: boolean;
+}
+
+export interface SandboxNetwork {
+  name: string;
+  aliases: string[];
+}
+
+/** Blocks for ever in a shell builtin: standard input stays open and nobody writes to it. */
+const PAUSE = ['read _'];
+
+/** Claims collide only while several jobs arrive in the same instant. */
+const CLAIM_ATTEMPTS = 20;
+
+/**
+ * Lease a slot. A warm sandbox is renamed into it; without one, or when the job needs its own network, a new one is made there.
+ * @throws MachineError ENGINE_FULL
+ */
+export async function claimSandbox(
+  docker: Docker,
+  settings: EngineSettings,
+  network: SandboxNetwork | undefined,
+): Promise<Sandbox> {
+  for (let attempt = 0; attempt < CLAIM_ATTEMPTS; attempt++) {
+    const containers = await listContainers(docker, settings.name);
+    const slot = freeSlots(settings, containers)[0];
+    if (slot === undefined) break;
+    const name = slotName(settings.name, slot);
+    const warm = network === undefined ? containers.find((container) => isWarm(settings, container)) : undefined;
+    try {
+      if (warm === undefined) return await createSandbox(docker, settings, name, network);
+      await docker.getContainer(warm.id).rename({ name });
+      return { id: warm.id, volume: warm.volume ?? '', warm: true };
+    } catch (error) {
+      // Somebody was faster: the slot is taken, or the warm one is.
+      if (!isConflict(error) && !isNotFound(error)) throw error;
+    }
+  }
+  throw new MachineError('ENGINE_FULL', `All ${String(settings.capacity)} slots of engine ${settings.name} are taken`, {
+    retryable: true,
+  });
+}
+
+export function freeSlots(settings: EngineSettings, containers: OurContainer[]): number[] {
+  const taken = new Set(containers.map((container) => container.slot));
+  return Array.from({ length: settings.capacity }, (_, slot) => slot).filter((slot) => !taken.has(slot));
+}
+
+/** Makes warm sandboxes until there are as many as configured; older shapes go. */
+export async function keepWarm(docker: Docker, settings: EngineSettings): Promise<void> {
+  const containers = await listContainers(docker, settings.name);
+  const warm = containers.filter((container) => isWarm(settings, container));
+  const stale = containers.filter((container) => hasWarmName(settings, container) && !warm.includes(container));
+  await Promise.all(stale.map((container) => removeSandbox(docker, container.id, container.volume)));
+  const missing = Math.min(settings.warm, freeSlots(settings, containers).length) - warm.length;
+  for (let made = 0; made < missing; made++) {
+    await createSandbox(docker, settings, warmName(settings.name, randomName()), undefined);
+  }
+}
+
+export async function dropWarm(docker: Docker, settings: EngineSettings): Promise<void> {
+  const containers = await listContainers(docker, settings.name);
+  const warm = containers.filter((container) => hasWarmName(settings, container));
+  await Promise.all(warm.map((container) => removeSandbox(docker, container.id, container.volume)));
+}
+
+export async function removeSandbox(docker: Docker, id: string, volume: string | undefined): Promise<void> {
+  await ignoringGone(docker.getContainer(id).remove({ force: true, v: true }));
+  if (volume !== undefined && volume !== '') await ignoringGone(docker.getVolume(volume).remove());
+}
+
+async function createSandbox(
+  docker: Docker,
+  settings: EngineSettings,
+  name: string,
+  network: SandboxNetwork | undefined,
+): Promise<Sandbox> {
+  const volume = volumeName(settings.name, randomName());
+  const ownLabels = { [LABEL_ENGINE]: settings.name, [LABEL_JOB]: '', [LABEL_ROLE]: 'sandbox' };
+  const container = await docker.createContainer({
+    name,
+    Image: settings.helperImage,
+    Entrypoint: ['sh', '-c'],
+    Cmd: PAUSE,
+    User: '0',
+    OpenStdin: true,
+    Labels: {
+      ...settings.containerLabels,
+      ...ownLabels,
+      [LABEL_VOLUME]: volume,
+      [LABEL_SHAPE]: shapeOf(settings),
+    },
+    HostConfig: {
+      NetworkMode: network?.name ?? settings.networkMode,
+      LogConfig: { Type: 'none', Config: {} },
+      Mounts: [
+        {
+          Type: 'volume',
+          Source: volume,
+          Target: settings.buildsDirectory,
+          VolumeOptions: { NoCopy: true, Labels: ownLabels, DriverConfig: { Name: 'local', Options: {} } },
+        },
+      ],
+      ExtraHosts: settings.extraHosts,
+      Dns: settings.dns,
+      DnsSearch: settings.dnsSearch,
+      Sysctls: settings.sysctls,
+    },
+    ...(network === undefined
+      ? {}
+      : { NetworkingConfig: { EndpointsConfig: { [network.name]: { Aliases: network.aliases } } } }),
+  });
+  try {
+    await container.start();
+  } catch (error) {
+    await removeSandbox(docker, container.id, volume);
+    throw error;
+  }
+  return { id: container.id, volume, warm: false };
+}
+
+/** Settings that a finished sandbox can no longer change. */
+function shapeOf(settings: EngineSettings): string {
+  const { helperImage, networkMode, buildsDirectory, extraHosts, dns, dnsSearch, sysctls, containerLabels } = settings;
+  const shape = JSON.stringify([
+    helperImage,
+    networkMode,
+    buildsDirectory,
+    extraHosts,
+    dns,
+    dnsSearch,
+    sysctls,
+    containerLabels,
+  ]);
+  return createHash('sha256').update(shape).digest('hex').slice(0, 16);
+}
+
+function hasWarmName(settings: EngineSettings, container: OurContainer): boolean {
+  return container.name.startsWith(warmName(settings.name, ''));
+}
+
+function isWarm(settings: EngineSettings, container: OurContainer): boolean {
+  return hasWarmName(settings, container) && container.state === 'running' && container.shape === shapeOf(settings);
+}
+
+function randomName(): string {
+  return randomBytes(6).toString('hex');
+}

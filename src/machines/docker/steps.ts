@@ -1,0 +1,133 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type Docker from 'dockerode';
+import type { StepExit, StepRun } from '../engine.js';
+import { ignoringGone, isConflict, isNotFound } from './errors.js';
+import { readMarkers, type StepMarkers } from './markers.js';
+import { stepFiles, stopFiles } from './wrapper.js';
+
+/**
+ * The decision table of law 1. Every caller goes round it until the step's fate is known; who calls, how often, and how many at
+ * a time does not matter, because the wrapper in the container lets a script begin only once.
+ *
+ * | container | step's markers | decision |
+ * | --- | --- | --- |
+ * | missing | – | lost |
+ * | running | – | wait until it stops, look again |
+ * | stopped | exit | that is the result |
+ * | stopped | stop asked for | stopped |
+ * | stopped | started, no exit | out of memory, or killed from outside: lost |
+ * | stopped | none | name the step, start the container, look again |
+ */
+export async function runStep(container: Docker.Container, step: StepRun, signal: AbortSignal): Promise<StepExit> {
+  for (;;) {
+    signal.throwIfAborted();
+    const info = await inspect(container);
+    if (info === undefined) return { kind: 'lost', reason: 'its container is gone' };
+    if (info.State.Running) {
+      await untilStopped(container, signal);
+      continue;
+    }
+    // A container that never ran has no markers of a run; a stop may still have been asked for.
+    const markers = await readMarkers(container, step.name);
+    if (markers.started || markers.exitCode !== undefined) return exitOf(info, markers);
+    await start(container, step, signal);
+  }
+}
+
+function exitOf(info: Docker.ContainerInspectInfo, markers: StepMarkers): StepExit {
+  const times = { startedAt: info.State.StartedAt, finishedAt: info.State.FinishedAt };
+  const neverRan = info.State.Status === 'created';
+  if (markers.stopRequested) return { kind: 'stopped', ...(neverRan ? {} : times) };
+  if (markers.exitCode !== undefined) {
+    return {
+      kind: 'exited',
+      exitCode: markers.exitCode,
+      oomKilled: info.State.OOMKilled && markers.exitCode !== 0,
+      ...times,
+    };
+  }
+  if (info.State.OOMKilled) return { kind: 'exited', exitCode: 137, oomKilled: true, ...times };
+  const error = info.State.Error === '' ? '' : `: ${info.State.Error}`;
+  return {
+    kind: 'lost',
+    reason: `its container was ended from outside (exit code ${String(info.State.ExitCode)}${error}); was the engine restarted?`,
+  };
+}
+
+async function start(container: Docker.Container, step: StepRun, signal: AbortSignal): Promise<void> {
+  await container.putArchive(await stepFiles(step.name, step.environment), { path: '/' });
+  // Waiting begins before the start, so that the shortest script is not missed.
+  const stopped = container.wait({ condition: 'next-exit', abortSignal: signal }) as Promise<unknown>;
+  stopped.catch(() => undefined);
+  try {
+    await container.start();
+  } catch (error) {
+    if (!isConflict(error)) throw error;
+  }
+  try {
+    await stopped;
+  } catch (error) {
+    signal.throwIfAborted();
+    // The next look at the container says what happened; a broken connection is not news about the step.
+    if (!isNotFound(error)) await delay(200, undefined, { signal });
+  }
+}
+
+async function untilStopped(container: Docker.Container, signal: AbortSignal): Promise<void> {
+  try {
+    await container.wait({ condition: 'not-running', abortSignal: signal });
+  } catch (error) {
+    signal.throwIfAborted();
+    if (!isNotFound(error)) await delay(200, undefined, { signal });
+  }
+}
+
+/** Between two looks at a container that has been told to stop. */
+const LOOK_MS = 100;
+
+export async function stopStep(
+  container: Docker.Container,
+  step: string,
+  graceMs: number,
+  signal: AbortSignal,
+): Promise<void> {
+  const info = await inspect(container);
+  if (info === undefined) return;
+  const markers = await readMarkers(container, step);
+  if (markers.exitCode !== undefined) return;
+  await container.putArchive(await stopFiles(step, markers.started), { path: '/' });
+  if (!(await isRunning(container))) return;
+  await terminate(container);
+  for (const deadline = Date.now() + graceMs; Date.now() < deadline; await delay(LOOK_MS, undefined, { signal })) {
+    if (!(await isRunning(container))) return;
+  }
+  await ignoringGone(container.kill({ signal: 'SIGKILL' }));
+  await untilStopped(container, signal);
+}
+
+/** SIGTERM to everything but PID 1 (which records the end), the youngest first, as GitLab's executor does. */
+const TERMINATE =
+  'l=; for d in /proc/[0-9]*; do l="${d#/proc/} $l"; done; for p in $l; do [ "$p" = 1 ] || [ "$p" = "$$" ] || kill -TERM "$p"; done';
+
+async function terminate(container: Docker.Container): Promise<void> {
+  try {
+    const exec = await container.exec({ Cmd: ['sh', '-c', TERMINATE], User: '0' });
+    await exec.start({ Detach: true });
+  } catch (error) {
+    // It stopped meanwhile, or cannot run a shell: SIGKILL follows after the grace.
+    if (!isConflict(error) && !isNotFound(error)) throw error;
+  }
+}
+
+export async function inspect(container: Docker.Container): Promise<Docker.ContainerInspectInfo | undefined> {
+  try {
+    return await container.inspect();
+  } catch (error) {
+    if (isNotFound(error)) return undefined;
+    throw error;
+  }
+}
+
+async function isRunning(container: Docker.Container): Promise<boolean> {
+  return (await inspect(container))?.State.Running ?? false;
+}
