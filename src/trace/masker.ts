@@ -1,0 +1,75 @@
+import { createPhraseMasker, type ByteStage } from './phrase-masker.js';
+import { createPrefixMasker } from './prefix-masker.js';
+
+/** gitlab-protocol section 4.3: masked even when nobody has declared them. */
+export const DEFAULT_TOKEN_PREFIXES = [
+  'glpat-',
+  'gloas-',
+  'gldt-',
+  'glrt-',
+  'glcbt-',
+  'glrtr-',
+  'glptt-',
+  'glft-',
+  'glimt-',
+  'glagent-',
+  'glsoat-',
+  'glffct-',
+  '_gitlab_session=',
+  'gltok-',
+] as const;
+
+/** As GitLab's runner: sorted by length, the shortest fifteen. */
+const MAX_TOKEN_PREFIXES = 15;
+
+const URL_PARAMETERS = [
+  'private_token',
+  'authenticity_token',
+  'rss_token',
+  'x-amz-signature',
+  'x-amz-credential',
+  'x-amz-security-token',
+];
+
+/**
+ * Everything that keeps secrets out of a trace, in GitLab's order: declared values, then URL parameters, then token prefixes.
+ * Works on bytes; what is no secret passes unchanged, invalid UTF-8 too.
+ */
+export function createMasker(options: { phrases: readonly string[]; tokenPrefixes: readonly string[] }): ByteStage {
+  const tokenPrefixes = [...new Set([...DEFAULT_TOKEN_PREFIXES, ...options.tokenPrefixes])]
+    .sort((a, b) => a.length - b.length)
+    .slice(0, MAX_TOKEN_PREFIXES);
+  const stages = [
+    createPhraseMasker(options.phrases),
+    createPrefixMasker({
+      prefixes: URL_PARAMETERS.flatMap((name) => [`?${name}=`, `&${name}=`]),
+      ignoreCase: true,
+      isValueByte: (byte) => byte > 0x20 && byte !== 0x7f && byte !== 0x26 && byte !== 0x3f, // up to & ? space control
+    }),
+    createPrefixMasker({ prefixes: tokenPrefixes, ignoreCase: false, isValueByte: isTokenByte }),
+  ];
+  return {
+    push: (chunk) => stages.reduce((bytes, stage) => (bytes.length === 0 ? bytes : stage.push(bytes)), chunk),
+    flush() {
+      let rest: Buffer = Buffer.alloc(0);
+      for (const stage of stages) {
+        const passed = rest.length === 0 ? rest : stage.push(rest);
+        rest = Buffer.concat([passed, stage.flush()]);
+      }
+      return rest;
+    },
+  };
+}
+
+/** `[A-Za-z0-9-._=]` */
+function isTokenByte(byte: number): boolean {
+  return (
+    (byte >= 0x30 && byte <= 0x39) ||
+    (byte >= 0x41 && byte <= 0x5a) ||
+    (byte >= 0x61 && byte <= 0x7a) ||
+    byte === 0x2d ||
+    byte === 0x2e ||
+    byte === 0x5f ||
+    byte === 0x3d
+  );
+}
