@@ -1,0 +1,152 @@
+import type { ArtifactSpec, CacheSpec, DependencySpec, ImageSpec, JobSpec, RegistryCredential } from '../contracts/job-spec.js';
+import type { ServiceRequest, StepScript } from '../machines/engine.js';
+import { getSourcesScript } from '../shell/git.js';
+import { stepScript } from '../shell/script.js';
+import { parseGoDuration } from './durations.js';
+import { expand, expandPosix } from './expand.js';
+import { plannedSteps } from './planned-steps.js';
+import { resolveVariables, secretsOf, type JobFacts, type ResolvedVariables } from './variables.js';
+
+/** A job made ready for one machine: everything expanded, every script written. Sealed in the store, for it is full of secrets. */
+export interface JobPlan {
+  machine: string;
+  project: string;
+  projectDirectory: string;
+  image: ImageSpec;
+  services: ServiceRequest[];
+  steps: StepScript[];
+  needsHelper: boolean;
+  masks: string[];
+  tokenPrefixes: string[];
+  outputLimitBytes: number;
+  artifacts: ArtifactSpec[];
+  caches: CacheSpec[];
+  dependencies: DependencySpec[];
+  credentials: RegistryCredential[];
+  dockerAuthConfig?: string;
+  scriptTimeoutMs: number | null;
+  afterScriptTimeoutMs: number;
+  serviceWaitMs?: number;
+  /** For the trace: what in the job is malformed and was left at its default. */
+  warnings: string[];
+}
+
+export function planJob(spec: JobSpec, given: Omit<JobFacts, 'image' | 'projectDirectory' | 'temporaryDirectory'> & { defaultImage: string }): JobPlan {
+  const projectDirectory = `${given.buildsDirectory}/${spec.project}`;
+  const facts: JobFacts = {
+    ...given,
+    image: spec.image?.name ?? given.defaultImage,
+    projectDirectory,
+    temporaryDirectory: `${projectDirectory}.tmp`,
+  };
+  const variables = resolveVariables(spec, facts);
+  const image = expandImage(spec.image ?? { name: given.defaultImage }, variables);
+  const warnings: string[] = [];
+  const dockerAuthConfig = variables.lookup('DOCKER_AUTH_CONFIG');
+  return {
+    machine: given.machine,
+    project: spec.project,
+    projectDirectory,
+    image,
+    services: spec.services.map((service) => ({
+      ...expandImage(service, variables),
+      aliases: service.aliases.map((alias) => expand(alias, variables.lookup)),
+      ...(service.command === undefined ? {} : { command: service.command }),
+      environment: serviceEnvironment(spec, service.variables, variables),
+    })),
+    steps: stepScripts(spec, facts, variables, warnings),
+    needsHelper: plannedSteps(spec).some((step) => step.name === 'get_sources'),
+    masks: secretsOf(spec, variables),
+    tokenPrefixes: spec.tokenPrefixes,
+    outputLimitBytes: spec.outputLimitBytes,
+    artifacts: spec.artifacts.map((artifact) => expandArtifact(artifact, variables)),
+    caches: spec.caches.map((cache) => expandCache(cache, variables)),
+    dependencies: spec.dependencies,
+    credentials: spec.credentials,
+    ...(dockerAuthConfig === undefined ? {} : { dockerAuthConfig }),
+    scriptTimeoutMs: timeoutOf('RUNNER_SCRIPT_TIMEOUT', spec.scriptTimeoutMs ?? null, spec, variables, warnings),
+    afterScriptTimeoutMs:
+      timeoutOf('RUNNER_AFTER_SCRIPT_TIMEOUT', spec.afterScriptTimeoutMs, spec, variables, warnings) ??
+      spec.afterScriptTimeoutMs,
+    warnings,
+  };
+}
+
+function stepScripts(spec: JobSpec, facts: JobFacts, variables: ResolvedVariables, warnings: string[]): StepScript[] {
+  const common = { variables, projectDirectory: facts.projectDirectory, temporaryDirectory: facts.temporaryDirectory };
+  return plannedSteps(spec)
+    .filter((step) => step.kind === 'container')
+    .map(({ name }): StepScript => {
+      if (name === 'get_sources' && spec.source !== undefined) {
+        return { name, role: 'helper', script: getSourcesScript({ ...common, source: spec.source, warnings }) };
+      }
+      const commands =
+        name === 'after_script' ? spec.afterScript : spec.steps.find((step) => `step_${step.name}` === name)?.script;
+      return { name, role: 'build', script: stepScript({ ...common, commands: commands ?? [] }) };
+    });
+}
+
+function expandImage<T extends ImageSpec>(image: T, variables: ResolvedVariables): ImageSpec {
+  const { name, entrypoint, pullPolicy, user, platform } = image;
+  return {
+    name: expand(name, variables.lookup),
+    ...(entrypoint === undefined ? {} : { entrypoint }),
+    ...(pullPolicy === undefined ? {} : { pullPolicy }),
+    ...(user === undefined ? {} : { user: expand(user, variables.lookup) }),
+    ...(platform === undefined ? {} : { platform: expand(platform, variables.lookup) }),
+  };
+}
+
+/** Services see the job's public variables, and their own (gitlab-protocol section 5.2). */
+function serviceEnvironment(
+  spec: JobSpec,
+  own: JobSpec['variables'],
+  variables: ResolvedVariables,
+): Record<string, string> {
+  const visible = spec.variables.filter((variable) => variable.public && !variable.file && !variable.masked);
+  const environment = Object.fromEntries(
+    visible.map((variable) => [variable.key, variables.lookup(variable.key) ?? '']),
+  );
+  for (const variable of own) {
+    environment[variable.key] = variable.raw ? variable.value : expand(variable.value, (name) => environment[name] ?? variables.lookup(name));
+  }
+  return environment;
+}
+
+function expandArtifact(artifact: ArtifactSpec, variables: ResolvedVariables): ArtifactSpec {
+  const posix = (text: string) => expandPosix(text, variables.lookup);
+  return {
+    ...artifact,
+    ...(artifact.name === undefined ? {} : { name: posix(artifact.name) }),
+    paths: artifact.paths.map(posix),
+    exclude: artifact.exclude.map(posix),
+  };
+}
+
+function expandCache(cache: CacheSpec, variables: ResolvedVariables): CacheSpec {
+  return {
+    ...cache,
+    key: expand(cache.key, variables.lookup),
+    fallbackKeys: cache.fallbackKeys.map((key) => expand(key, variables.lookup)),
+    policy: expand(cache.policy, variables.lookup),
+    paths: cache.paths.map((path) => expandPosix(path, variables.lookup)),
+  };
+}
+
+/** gitlab-protocol section 3.3: malformed, negative or longer than the job's own time: a warning, and the default stays. */
+function timeoutOf(
+  name: string,
+  fallback: number | null,
+  spec: JobSpec,
+  variables: ResolvedVariables,
+  warnings: string[],
+): number | null {
+  const text = variables.lookup(name);
+  if (text === undefined || text === '') return fallback;
+  const ms = parseGoDuration(text);
+  if (ms === 0) return fallback;
+  if (ms !== undefined && ms <= spec.timeoutMs) return ms;
+  const why = ms === undefined ? 'is no duration such as 90s or 1h30m' : `is longer than the job's timeout`;
+  warnings.push(`${name} "${text}" ${why}; it is ignored`);
+  return fallback;
+}

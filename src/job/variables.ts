@@ -1,0 +1,105 @@
+import type { JobSpec, Variable } from '../contracts/job-spec.js';
+import { expand } from './expand.js';
+
+/** What is known of the job besides its spec when its machine is prepared. */
+export interface JobFacts {
+  workflowId: string;
+  jobId: string;
+  engine: string;
+  machine: string;
+  image: string;
+  buildsDirectory: string;
+  projectDirectory: string;
+  temporaryDirectory: string;
+  version: string;
+}
+
+export interface ResolvedVariables {
+  /** What every script exports, in order; a file variable's value is its path. */
+  exports: { key: string; value: string }[];
+  files: { path: string; content: string }[];
+  lookup(name: string): string | undefined;
+}
+
+/** Order and expansion of gitlab-protocol sections 6.1 and 6.2: a later key replaces an earlier one. */
+export function resolveVariables(spec: JobSpec, facts: JobFacts): ResolvedVariables {
+  const byKey = new Map<string, Variable>();
+  for (const variable of [...before(spec, facts), ...spec.variables, ...after(facts)]) byKey.set(variable.key, variable);
+  const inserted = (name: string): string | undefined => {
+    const variable = byKey.get(name);
+    if (variable === undefined) return undefined;
+    return variable.file ? filePath(facts, variable.key) : variable.value;
+  };
+  const values = new Map<string, string>();
+  const files: ResolvedVariables['files'] = [];
+  for (const variable of byKey.values()) {
+    const value = variable.raw ? variable.value : expand(variable.value, inserted);
+    if (variable.file) files.push({ path: filePath(facts, variable.key), content: value });
+    values.set(variable.key, variable.file ? filePath(facts, variable.key) : value);
+  }
+  return {
+    exports: [...values].map(([key, value]) => ({ key, value })),
+    files,
+    lookup: (name) => values.get(name),
+  };
+}
+
+/** Everything that the trace must not show. Values are masked as given and as expanded. */
+export function secretsOf(spec: JobSpec, resolved: ResolvedVariables): string[] {
+  const contents = new Map(resolved.files.map((file) => [file.path, file.content]));
+  const declared = spec.variables
+    .filter((variable) => variable.masked)
+    .flatMap((variable) => {
+      const value = resolved.lookup(variable.key) ?? '';
+      return [variable.value, contents.get(value) ?? value];
+    });
+  const passwords = spec.credentials.map((credential) => credential.password);
+  const tokens = spec.dependencies.map((dependency) => dependency.token);
+  return [...new Set([...declared, ...passwords, ...tokens, ...urlPassword(spec.source?.repo)])].filter(
+    (secret) => secret.trim() !== '',
+  );
+}
+
+function urlPassword(repo: string | undefined): string[] {
+  if (repo === undefined || !URL.canParse(repo)) return [];
+  const { password } = new URL(repo);
+  return password === '' ? [] : [password, decodeURIComponent(password)];
+}
+
+function filePath(facts: JobFacts, key: string): string {
+  return `${facts.temporaryDirectory}/${key}`;
+}
+
+function before(spec: JobSpec, facts: JobFacts): Variable[] {
+  return Object.entries({
+    CI: 'true',
+    CI_JOB_IMAGE: facts.image,
+    CI_JOB_NAME: spec.name,
+    CI_BUILDS_DIR: facts.buildsDirectory,
+    CI_PROJECT_DIR: facts.projectDirectory,
+    CI_PROJECT_PATH: spec.project,
+    CI_SERVER: 'yes',
+    CI_JOB_STATUS: 'running',
+    CI_JOB_TIMEOUT: String(Math.round(spec.timeoutMs / 1000)),
+    CI_CONCURRENT_ID: '0',
+    CI_CONCURRENT_PROJECT_ID: '0',
+    HOLDFAST_JOB_ID: facts.jobId,
+    HOLDFAST_WORKFLOW_ID: facts.workflowId,
+    HOLDFAST_MACHINE: facts.machine,
+    HOLDFAST_ENGINE: facts.engine,
+  }).map(([key, value]) => predefined(key, value));
+}
+
+function after(facts: JobFacts): Variable[] {
+  return Object.entries({
+    CI_DISPOSABLE_ENVIRONMENT: 'true',
+    CI_RUNNER_VERSION: facts.version,
+    CI_RUNNER_EXECUTABLE_ARCH: `${process.platform}/${process.arch === 'x64' ? 'amd64' : process.arch}`,
+    RUNNER_TEMP_PROJECT_DIR: facts.temporaryDirectory,
+    GITLAB_ENV: `${facts.temporaryDirectory}/gitlab_runner_env`,
+  }).map(([key, value]) => predefined(key, value));
+}
+
+function predefined(key: string, value: string): Variable {
+  return { key, value, public: true, masked: false, raw: true, file: false };
+}
