@@ -1,0 +1,184 @@
+import { createHash, randomBytes } from 'node:crypto';
+import { createReadStream, type ReadStream } from 'node:fs';
+import { constants, mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { Readable } from 'node:stream';
+import { StoreError, type Store, type StoredObject } from './store.js';
+
+/** Only the worker's own user reads what is kept: traces and artifacts may hold what people did not mean to show. */
+const FILE_MODE = 0o600;
+const DIRECTORY_MODE = 0o700;
+/** Unfinished writes; a name that no key's segment can have. */
+const TEMPORARY = '.tmp-';
+
+/** A store in a directory of a local or shared file system. */
+export function createDirectoryStore(options: { directory: string }): Store {
+  const pathOf = (key: string) => join(options.directory, ...segmentsOf(key));
+
+  async function write(key: string, content: Buffer | string | Readable): Promise<StoredObject> {
+    const path = pathOf(key);
+    const temporary = join(dirname(path), `${TEMPORARY}${randomBytes(8).toString('hex')}`);
+    return await guarded(async () => {
+      await mkdir(dirname(path), { recursive: true, mode: DIRECTORY_MODE });
+      try {
+        const stored = await writeWhole(temporary, content);
+        await rename(temporary, path);
+        await syncDirectory(dirname(path));
+        return stored;
+      } catch (error) {
+        await rm(temporary, { force: true });
+        throw error;
+      }
+    });
+  }
+
+  async function size(key: string): Promise<number | undefined> {
+    return await guarded(() => absentAsUndefined(async () => (await stat(pathOf(key))).size));
+  }
+
+  return {
+    write,
+    size,
+    read: (key) => guarded(() => absentAsUndefined(() => readFile(pathOf(key)))),
+    async stream(key, range = {}) {
+      if ((await size(key)) === undefined) return undefined;
+      const { start = 0, end } = range;
+      if (end !== undefined && end <= start) return Readable.from([]);
+      return createReadStream(pathOf(key), {
+        start,
+        ...(end === undefined ? {} : { end: end - 1 }),
+      }) satisfies ReadStream;
+    },
+    async writeAt(key, offset, bytes) {
+      const path = pathOf(key);
+      await guarded(async () => {
+        const file = await openForGrowth(path);
+        try {
+          const { size: end } = await file.stat();
+          if (offset > end) {
+            throw new StoreError('STORE_GAP', `Cannot write ${key} at ${String(offset)}: it ends at ${String(end)}`);
+          }
+          for (let written = 0; written < bytes.length;) {
+            written += (await file.write(bytes, written, bytes.length - written, offset + written)).bytesWritten;
+          }
+        } finally {
+          await file.close();
+        }
+      });
+    },
+    async list(prefix) {
+      const base = prefix === '' ? options.directory : pathOf(prefix);
+      const names = await guarded(() =>
+        absentAsUndefined(() => readdir(base, { recursive: true, withFileTypes: true })),
+      );
+      return (names ?? [])
+        .filter((entry) => entry.isFile() && !entry.name.startsWith(TEMPORARY))
+        .map((entry) => keyOf(join(entry.parentPath, entry.name).slice(options.directory.length + 1)))
+        .sort();
+    },
+    remove: (key) => guarded(() => rm(pathOf(key), { force: true })),
+    async probe() {
+      const key = `probe/${randomBytes(6).toString('hex')}`;
+      await write(key, 'probe');
+      await guarded(() => rm(pathOf(key), { force: true }));
+    },
+  };
+}
+
+async function openForGrowth(path: string) {
+  const flags = constants.O_WRONLY | constants.O_CREAT;
+  try {
+    return await open(path, flags, FILE_MODE);
+  } catch (error) {
+    if (codeOf(error) !== 'ENOENT') throw error;
+    await mkdir(dirname(path), { recursive: true, mode: DIRECTORY_MODE });
+    return await open(path, flags, FILE_MODE);
+  }
+}
+
+async function writeWhole(path: string, content: Buffer | string | Readable): Promise<StoredObject> {
+  const file = await open(path, 'wx', FILE_MODE);
+  const hash = createHash('sha256');
+  let bytes = 0;
+  try {
+    const chunks = content instanceof Readable ? (content as AsyncIterable<Buffer | string>) : [content];
+    for await (const chunk of chunks) {
+      const buffer = typeof chunk === 'string' ? Buffer.from(chunk) : chunk;
+      hash.update(buffer);
+      await file.writeFile(buffer);
+      bytes += buffer.length;
+    }
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+  return { bytes, sha256: hash.digest('hex') };
+}
+
+/** A rename is durable when its directory is. */
+async function syncDirectory(path: string): Promise<void> {
+  const directory = await open(path, 'r');
+  try {
+    await directory.sync();
+  } finally {
+    await directory.close();
+  }
+}
+
+function segmentsOf(key: string): string[] {
+  const segments = key.split('/');
+  if (key === '' || segments.some((segment) => segment === '')) {
+    throw new StoreError('STORE_BAD_KEY', `"${key}" is no key of the store: segments must not be empty`);
+  }
+  return segments.map(escapeSegment);
+}
+
+/** File names end at 255 bytes, and some names mean something else to the file system. */
+function escapeSegment(segment: string): string {
+  const escaped = encodeURIComponent(segment).replaceAll('%25', '%').replace(/^\./, '%2E');
+  return escaped.length <= 200
+    ? escaped
+    : `${escaped.slice(0, 130)}~${createHash('sha256').update(segment).digest('hex')}`;
+}
+
+function keyOf(path: string): string {
+  return path
+    .split('/')
+    .map((segment) => segment.replace(/^%2E/, '.'))
+    .join('/');
+}
+
+async function absentAsUndefined<T>(work: () => Promise<T>): Promise<T | undefined> {
+  try {
+    return await work();
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT' || codeOf(error) === 'ENOTDIR') return undefined;
+    throw error;
+  }
+}
+
+async function guarded<T>(work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    switch (codeOf(error)) {
+      case 'ENOSPC':
+      case 'EDQUOT':
+        throw new StoreError('STORE_FULL', 'The store has no room left: free some, or give it a larger place', {
+          cause: error,
+        });
+      case 'EROFS':
+      case 'EACCES':
+      case 'EPERM':
+        throw new StoreError('STORE_READ_ONLY', 'The store cannot be written by this user: check its owner and mode', {
+          cause: error,
+        });
+      default:
+        throw error;
+    }
+  }
+}
+
+function codeOf(error: unknown): string | undefined {
+  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined;
+}

@@ -1,0 +1,102 @@
+import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
+
+/** Everything that a worker says of itself; names are fixed (docs/metrics.md). Labels are bounded: no job, path or URL. */
+export interface WorkerMetrics {
+  registry: Registry;
+  jobs: Gauge<'state'>;
+  jobsTotal: Counter<'source'>;
+  failedJobsTotal: Counter<'failure_reason'>;
+  jobDuration: Histogram;
+  jobQueueDuration: Histogram;
+  jobStageDuration: Histogram<'stage'>;
+  capacity: Gauge<'engine'>;
+  machines: Gauge<'engine'>;
+  apiRequests: Counter<'endpoint' | 'status'>;
+  traceBytes: Counter;
+  traceUploadLag: Histogram;
+  metricsCollections: Counter<'outcome'>;
+}
+
+/** GitLab runner's own buckets (gitlab-protocol section 10), so that dashboards can be moved. */
+const STAGE_BUCKETS = [1, 3, 10, 30, 60, 120, 300, 900, 1800, 3600];
+const JOB_BUCKETS = [1, 3, 10, 30, 60, 120, 300, 900, 1800, 3600, 7200, 14_400];
+const LAG_BUCKETS = [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300];
+
+export function createWorkerMetrics(version: { version: string; revision: string }): WorkerMetrics {
+  const registry = new Registry();
+  const registers = [registry];
+  collectDefaultMetrics({ register: registry });
+  const info = new Gauge({
+    name: 'holdfast_version_info',
+    help: 'Version of the worker; always 1',
+    labelNames: ['version', 'revision', 'node'],
+    registers,
+  });
+  info.set({ ...version, node: process.version }, 1);
+  return {
+    registry,
+    jobs: new Gauge({ name: 'holdfast_jobs', help: 'Open jobs by state', labelNames: ['state'], registers }),
+    jobsTotal: new Counter({
+      name: 'holdfast_jobs_total',
+      help: 'Jobs finished by this worker, by where they came from',
+      labelNames: ['source'],
+      registers,
+    }),
+    failedJobsTotal: new Counter({
+      name: 'holdfast_failed_jobs_total',
+      help: 'Failed jobs by failure reason',
+      labelNames: ['failure_reason'],
+      registers,
+    }),
+    jobDuration: new Histogram({
+      name: 'holdfast_job_duration_seconds',
+      help: 'From the machine to the final status',
+      buckets: JOB_BUCKETS,
+      registers,
+    }),
+    jobQueueDuration: new Histogram({
+      name: 'holdfast_job_queue_duration_seconds',
+      help: 'From the start of the workflow to the machine',
+      buckets: JOB_BUCKETS,
+      registers,
+    }),
+    jobStageDuration: new Histogram({
+      name: 'holdfast_job_stage_duration_seconds',
+      help: 'Duration of a step',
+      labelNames: ['stage'],
+      buckets: STAGE_BUCKETS,
+      registers,
+    }),
+    capacity: new Gauge({
+      name: 'holdfast_capacity',
+      help: 'Jobs at once that an engine takes',
+      labelNames: ['engine'],
+      registers,
+    }),
+    machines: new Gauge({
+      name: 'holdfast_machines',
+      help: 'Leased machines of an engine',
+      labelNames: ['engine'],
+      registers,
+    }),
+    apiRequests: new Counter({
+      name: 'holdfast_api_request_statuses_total',
+      help: 'Answers of the coordinator by endpoint and status',
+      labelNames: ['endpoint', 'status'],
+      registers,
+    }),
+    traceBytes: new Counter({ name: 'holdfast_trace_bytes_total', help: 'Bytes that steps printed', registers }),
+    traceUploadLag: new Histogram({
+      name: 'holdfast_trace_upload_lag_seconds',
+      help: 'From a byte in the store to the coordinator having it',
+      buckets: LAG_BUCKETS,
+      registers,
+    }),
+    metricsCollections: new Counter({
+      name: 'holdfast_metrics_collections_total',
+      help: 'Collections of job metrics by outcome',
+      labelNames: ['outcome'],
+      registers,
+    }),
+  };
+}
