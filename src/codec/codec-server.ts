@@ -1,0 +1,71 @@
+import { timingSafeEqual } from 'node:crypto';
+import type { Payload, PayloadCodec } from '@temporalio/common';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+
+interface WirePayload {
+  metadata?: Record<string, string>;
+  data?: string;
+}
+
+/**
+ * Temporal's remote codec protocol: the UI and the CLI send payloads to `/encode` and `/decode` and show what comes back. Whoever
+ * can reach it reads everything, so it is on loopback unless configured, and behind a token if one is given.
+ */
+export function registerCodecRoutes(
+  app: FastifyInstance,
+  options: { codec: PayloadCodec; allowedOrigins: string[]; token?: string | undefined },
+): void {
+  const guard = async (request: FastifyRequest, reply: FastifyReply): Promise<void> => {
+    const origin = request.headers.origin;
+    if (origin !== undefined && options.allowedOrigins.includes(origin)) {
+      reply
+        .header('Access-Control-Allow-Origin', origin)
+        .header('Access-Control-Allow-Methods', 'POST, OPTIONS')
+        .header('Access-Control-Allow-Headers', 'Content-Type, X-Namespace, Authorization')
+        .header('Vary', 'Origin');
+    } else if (origin !== undefined) {
+      await reply.code(403).send({ message: `Origin ${origin} is not allowed (codec.allowedOrigins)` });
+      return;
+    }
+    if (request.method !== 'OPTIONS' && options.token !== undefined && !hasToken(request, options.token)) {
+      await reply.code(401).send({ message: 'A bearer token is needed (codec.tokenFile)' });
+    }
+  };
+  for (const verb of ['encode', 'decode'] as const) {
+    app.options(`/${verb}`, { preHandler: guard }, (_request, reply) => reply.code(204).send());
+    app.post<{ Body: { payloads?: WirePayload[] } }>(`/${verb}`, { preHandler: guard }, async (request, reply) => {
+      try {
+        const payloads = await options.codec[verb]((request.body.payloads ?? []).map(fromWire));
+        return { payloads: payloads.map(toWire) };
+      } catch (error) {
+        return await reply
+          .code(400)
+          .send({ message: error instanceof Error ? error.message : 'The payloads cannot be read' });
+      }
+    });
+  }
+}
+
+function hasToken(request: FastifyRequest, token: string): boolean {
+  const given = Buffer.from(request.headers.authorization ?? '');
+  const wanted = Buffer.from(`Bearer ${token}`);
+  return given.length === wanted.length && timingSafeEqual(given, wanted);
+}
+
+function fromWire(payload: WirePayload): Payload {
+  return {
+    metadata: Object.fromEntries(
+      Object.entries(payload.metadata ?? {}).map(([key, value]) => [key, Buffer.from(value, 'base64')]),
+    ),
+    data: Buffer.from(payload.data ?? '', 'base64'),
+  };
+}
+
+function toWire(payload: Payload): WirePayload {
+  return {
+    metadata: Object.fromEntries(
+      Object.entries(payload.metadata ?? {}).map(([key, value]) => [key, Buffer.from(value).toString('base64')]),
+    ),
+    data: Buffer.from(payload.data ?? []).toString('base64'),
+  };
+}

@@ -1,0 +1,90 @@
+import { existsSync, readFileSync, statSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { parse } from 'yaml';
+import { toProblems } from '../job/problems.js';
+import { CONFIG_KEYS, ConfigSchema, type Config } from './schema.js';
+
+export class ConfigError extends Error {
+  override readonly name = 'ConfigError';
+}
+
+export interface LoadedConfig {
+  config: Config;
+  /** Absent: the embedded defaults. */
+  file: string | undefined;
+  warnings: string[];
+}
+
+export const DEFAULT_CONFIG_FILE = 'holdfast.yaml';
+
+/** `file` if given, else `holdfast.yaml` where there is one, else the defaults. @throws ConfigError naming every problem at once */
+export function loadConfig(
+  options: { file?: string | undefined; cwd?: string; env?: NodeJS.ProcessEnv } = {},
+): LoadedConfig {
+  const { cwd = process.cwd(), env = process.env } = options;
+  const file = options.file ?? (existsSync(resolve(cwd, DEFAULT_CONFIG_FILE)) ? DEFAULT_CONFIG_FILE : undefined);
+  if (file === undefined) return { config: parseConfig({}, 'the defaults', env), file, warnings: [] };
+  const path = resolve(cwd, file);
+  const value = readYaml(path);
+  const config = parseConfig(value ?? {}, path, env);
+  const holdsSecrets = config.gitlab.some((entry) => entry.token !== undefined);
+  const open = holdsSecrets && (statSync(path).mode & 0o077) !== 0;
+  return {
+    config,
+    file: path,
+    warnings: open ? [`${path} holds a token and can be read by others: chmod 600 ${path}`] : [],
+  };
+}
+
+function readYaml(path: string): unknown {
+  let text: string;
+  try {
+    text = readFileSync(path, 'utf8');
+  } catch (cause) {
+    throw new ConfigError(`The configuration ${path} cannot be read`, { cause });
+  }
+  try {
+    return parse(text, { maxAliasCount: 100 });
+  } catch (cause) {
+    throw new ConfigError(`${path} is not YAML: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
+  }
+}
+
+/** @param where for messages */
+export function parseConfig(value: unknown, where: string, env: NodeJS.ProcessEnv = {}): Config {
+  const parsed = ConfigSchema.safeParse(value);
+  if (!parsed.success) {
+    const problems = toProblems(parsed.error, (path) => {
+      const names = path.filter((segment) => typeof segment === 'string').join('.');
+      return CONFIG_KEYS[names] ?? [];
+    });
+    const lines = problems.map(
+      (problem) => `  ${problem.path === '(job)' ? '(top)' : problem.path}: ${problem.message}`,
+    );
+    throw new ConfigError(
+      `${where} has ${String(problems.length)} problem${problems.length === 1 ? '' : 's'}:\n${lines.join('\n')}`,
+    );
+  }
+  return deepFreeze(withEnvironment(parsed.data, env));
+}
+
+/** Secrets may come by environment: `HOLDFAST_GITLAB_TOKEN_<NAME>`; and the log level, for a quick look. */
+function withEnvironment(config: Config, env: NodeJS.ProcessEnv): Config {
+  const level = env['HOLDFAST_LOG_LEVEL'];
+  return {
+    ...config,
+    log: level === undefined ? config.log : { level: ConfigSchema.shape.log.parse({ level }).level },
+    gitlab: config.gitlab.map((entry) => {
+      const token = env[`HOLDFAST_GITLAB_TOKEN_${entry.name.toUpperCase().replaceAll(/[^A-Z0-9]/g, '_')}`];
+      return token === undefined ? entry : { ...entry, token };
+    }),
+  };
+}
+
+function deepFreeze<T>(value: T): T {
+  if (typeof value === 'object' && value !== null && !Object.isFrozen(value)) {
+    Object.freeze(value);
+    for (const inner of Object.values(value)) deepFreeze(inner);
+  }
+  return value;
+}

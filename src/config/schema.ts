@@ -1,0 +1,230 @@
+import { z } from 'zod';
+import { PULL_POLICIES } from '../contracts/job-spec.js';
+import { DEFAULT_POOL, DEFAULT_TASK_QUEUE } from '../contracts/names.js';
+import { parseDuration } from '../job/durations.js';
+import { LOG_LEVELS } from '../telemetry/logger.js';
+
+/** The configuration, every default and every bound. The only place where a default is written. */
+
+const Text = z.string().min(1, { error: 'must not be empty' });
+const List = z.array(Text).default([]);
+
+/** `5s`, `1h 30m`, seconds as a number; in milliseconds inside. */
+function duration(fallback: string, bounds: { minMs?: number } = {}) {
+  return z
+    .union([z.string(), z.number()])
+    .transform((value, context) => {
+      const ms = parseDuration(String(value));
+      if (ms !== undefined && ms >= (bounds.minMs ?? 0)) return ms;
+      context.addIssue({
+        code: 'custom',
+        message: `must be a time such as "5s" or "1h"${bounds.minMs === undefined ? '' : `, at least ${String(bounds.minMs)} ms`}`,
+      });
+      return z.NEVER;
+    })
+    .prefault(fallback);
+}
+
+const UNITS: Record<string, number> = { '': 1, b: 1, k: 1024, m: 1024 ** 2, g: 1024 ** 3, t: 1024 ** 4 };
+
+/** `4MiB`, `512m`, `2GB`, bytes as a number; powers of 1024 as Docker reads them. */
+const Size = z.union([z.string(), z.number()]).transform((value, context) => {
+  const match = /^(\d+(?:\.\d+)?)\s*([kmgtb]?)(?:i?b)?$/i.exec(String(value).trim());
+  const factor = UNITS[match?.[2]?.toLowerCase() ?? ''];
+  if (match !== null && factor !== undefined) return Math.round(Number(match[1]) * factor);
+  context.addIssue({ code: 'custom', message: 'must be a size such as "512m" or "4MiB"' });
+  return z.NEVER;
+});
+
+const Address = z
+  .string()
+  .regex(/^(\[[0-9a-fA-F:]+\]|[^:\s]+):\d{1,5}$/, { error: 'must be host:port, e.g. 127.0.0.1:9252' });
+const Url = z.url({ protocol: /^https?$/, error: 'must be an http or https URL' });
+const Name = z.string().regex(/^[a-z0-9][a-z0-9_.-]{0,40}$/, { error: 'must be a short lower-case name' });
+
+const Temporal = z.strictObject({
+  address: Address.default('127.0.0.1:7233').describe('host:port of the Temporal frontend'),
+  namespace: Text.default('default'),
+  taskQueue: Text.default(DEFAULT_TASK_QUEUE).describe(
+    'control queue; the queues of engines and pools are named after it',
+  ),
+  tls: z
+    .strictObject({ ca: Text.optional(), cert: Text.optional(), key: Text.optional(), serverName: Text.optional() })
+    .optional()
+    .describe("paths of PEM files; an empty mapping means TLS with the system's authorities"),
+  apiKeyFile: Text.optional(),
+});
+
+const Store = z.union([
+  z.strictObject({ directory: Text }),
+  z.strictObject({
+    s3: z.strictObject({
+      endpoint: Url.optional(),
+      bucket: Text,
+      region: Text.default('us-east-1'),
+      prefix: z.string().default(''),
+      accessKeyId: Text.optional(),
+      secretAccessKeyFile: Text.optional(),
+    }),
+  }),
+]);
+
+const PullPolicyList = z.preprocess(
+  (value) => (typeof value === 'string' ? [value] : value),
+  z.array(z.enum(PULL_POLICIES)).min(1),
+);
+
+const Engine = z
+  .strictObject({
+    name: Name.default('local'),
+    docker: z
+      .strictObject({
+        host: z
+          .string()
+          .regex(/^(unix:\/\/\/|tcp:\/\/|https?:\/\/)/, { error: 'must begin with unix:/// or tcp://' })
+          .default('unix:///var/run/docker.sock'),
+        ca: Text.optional(),
+        cert: Text.optional(),
+        key: Text.optional(),
+      })
+      .prefault({}),
+    capacity: z.int().min(1).max(1000).default(4).describe('jobs at once'),
+    pools: z.array(Name).min(1).default([DEFAULT_POOL]),
+    defaultImage: Text.default('debian:bookworm-slim'),
+    helperImage: Text.default('alpine/git'),
+    pullPolicy: PullPolicyList.default(['if-not-present']),
+    allowedPullPolicies: PullPolicyList.optional(),
+    volumes: List.describe('as in `docker run -v`, for build, helper and service containers'),
+    allowedImages: List,
+    allowedServices: List,
+    allowedUsers: List,
+    servicesLimit: z.int().min(-1).default(-1).describe('-1: no limit'),
+    privileged: z.boolean().default(false),
+    servicesPrivileged: z.boolean().default(false),
+    capAdd: List,
+    capDrop: List,
+    securityOpt: List,
+    memory: Size.optional(),
+    memorySwap: Size.optional(),
+    memoryReservation: Size.optional(),
+    cpus: z.number().positive().optional(),
+    cpusetCpus: Text.optional(),
+    cpuShares: z.int().positive().optional(),
+    serviceMemory: Size.optional(),
+    serviceCpus: z.number().positive().optional(),
+    shmSize: Size.optional(),
+    devices: List,
+    extraHosts: List,
+    dns: List,
+    dnsSearch: List,
+    sysctls: z.record(z.string(), z.string()).default({}),
+    tmpfs: z.record(z.string(), z.string()).default({}),
+    ulimits: z.record(z.string(), z.number()).default({}),
+    runtime: Text.optional(),
+    usernsMode: Text.optional(),
+    user: Text.optional(),
+    networkMode: Text.default('bridge'),
+    containerLabels: z.record(z.string(), z.string()).default({}),
+    buildsDirectory: z
+      .string()
+      .regex(/^\/[^:]*[^/:]$/, { error: 'must be an absolute path' })
+      .default('/builds'),
+    serviceWait: duration('30s').describe('how long a service may take to listen'),
+    warm: z.int().min(0).max(50).default(1).describe('sandboxes kept ready'),
+    metricsLabel: z.strictObject({ name: Text, value: Text }).default({ name: 'machine', value: '{machine}' }),
+  })
+  .transform(
+    ({ memory, memorySwap, memoryReservation, serviceMemory, shmSize, serviceWait, allowedPullPolicies, ...rest }) => ({
+      ...rest,
+      memoryBytes: memory,
+      memorySwapBytes: memorySwap,
+      memoryReservationBytes: memoryReservation,
+      serviceMemoryBytes: serviceMemory,
+      shmSizeBytes: shmSize,
+      serviceWaitMs: serviceWait,
+      allowedPullPolicies: allowedPullPolicies ?? rest.pullPolicy,
+    }),
+  );
+
+const Gitlab = z.strictObject({
+  name: Name,
+  url: Url,
+  token: Text.optional(),
+  tokenFile: Text.optional(),
+  limit: z.int().min(1).default(10).describe('jobs at once from this entry'),
+  outputLimit: Size.prefault('4MiB'),
+  pool: Name.default(DEFAULT_POOL),
+  ca: Text.optional(),
+});
+
+const Metrics = z.strictObject({
+  enabled: z.boolean().default(true),
+  prometheusUrl: Url.optional(),
+  step: duration('5s', { minMs: 1000 }),
+  grace: duration('2s').describe("the most that metrics may delay a job's final status"),
+  giveUpAfter: duration('24h', { minMs: 1000 }),
+  scrapeWait: duration('15s').describe('how long to wait for the scrape that covers the end of the script'),
+  sampleInterval: duration('2s', { minMs: 200 }).describe('how often the worker samples its machines'),
+  queries: z
+    .record(Text, Text)
+    .optional()
+    .describe('name: PromQL with {selector} and {interval}; default: the built-in ones'),
+  aggregate: z
+    .enum(['sum', 'max', 'avg'])
+    .default('sum')
+    .describe("how several series become one in GitLab's artifact"),
+  headers: z.record(Text, z.string()).default({}),
+  bearerTokenFile: Text.optional(),
+  basicAuth: z.strictObject({ username: Text, passwordFile: Text }).optional(),
+  ca: Text.optional(),
+});
+
+/** All the numbers of the worker process, with their reasons. */
+const Worker = z.strictObject({
+  /** SIGTERM: what is short may end by itself; long work is handed over at once. Contract: stopped within 10 s. */
+  shutdownGrace: duration('5s'),
+  /** Cancellation reaches an activity with a heartbeat, so this bounds its latency (promise: 3 s). */
+  heartbeatThrottle: duration('1s', { minMs: 100 }),
+  controlActivities: z
+    .int()
+    .min(1)
+    .default(100)
+    .describe('metrics, reports, ends of jobs at once: all of them wait for others'),
+  workflowTasks: z.int().min(2).default(20),
+  cachedWorkflows: z.int().min(0).default(200).describe('about 0.3 MB each'),
+  /** Leftovers live no longer than one sweep. */
+  sweepInterval: duration('60s', { minMs: 1000 }),
+});
+
+export const ConfigSchema = z.strictObject({
+  temporal: Temporal.prefault({}),
+  encryption: z.strictObject({ keyFile: Text.optional() }).prefault({}),
+  store: Store.default({ directory: '.holdfast/store' }),
+  metricsServer: z.strictObject({ listenAddress: Address.default('127.0.0.1:9252') }).prefault({}),
+  codec: z.strictObject({ allowedOrigins: z.array(Url).default([]), tokenFile: Text.optional() }).prefault({}),
+  web: z.strictObject({ listenAddress: Address.default('127.0.0.1:8080') }).prefault({}),
+  engines: z.array(Engine).min(1).prefault([{}]),
+  gitlab: z.array(Gitlab).default([]),
+  metrics: Metrics.prefault({}),
+  worker: Worker.prefault({}),
+  log: z.strictObject({ level: z.enum(LOG_LEVELS).default('info') }).prefault({}),
+});
+export type Config = z.infer<typeof ConfigSchema>;
+
+/** Keys by place, to name the nearest valid one. */
+export const CONFIG_KEYS: Record<string, readonly string[]> = {
+  '': Object.keys(ConfigSchema.shape),
+  temporal: Object.keys(Temporal.shape),
+  'temporal.tls': ['ca', 'cert', 'key', 'serverName'],
+  encryption: ['keyFile'],
+  store: ['directory', 's3'],
+  metricsServer: ['listenAddress'],
+  web: ['listenAddress'],
+  codec: ['allowedOrigins', 'tokenFile'],
+  engines: Object.keys(Engine.in.shape),
+  'engines.docker': ['host', 'ca', 'cert', 'key'],
+  gitlab: Object.keys(Gitlab.shape),
+  metrics: Object.keys(Metrics.shape),
+  worker: Object.keys(Worker.shape),
+  log: ['level'],
+};
