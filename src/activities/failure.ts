@@ -14,7 +14,6 @@ export function toActivityFailure(error: unknown, extra: Partial<FailureDetails>
       message: `The store cannot be used (${error.code})`,
       nonRetryable: error.code === 'STORE_BAD_KEY',
       details: [{ reason: 'runner_system_failure', message: error.message, ...extra }],
-      category: ApplicationFailureCategory.APPLICATION,
     });
   }
   return ApplicationFailure.create({

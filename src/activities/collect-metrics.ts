@@ -1,0 +1,118 @@
+import { ApplicationFailure } from '@temporalio/common';
+import type { Activities, CollectMetricsInput, MetricsResult } from '../contracts/activities.js';
+import type { ReplayMetricsInput, ReplayMetricsResult } from '../contracts/ci-job.js';
+import type { Engine } from '../machines/engine.js';
+import { collectMetrics, type CollectRequest } from '../metrics/collect.js';
+import { MetricsDocument, toReferee } from '../metrics/document.js';
+import { PrometheusError, type PrometheusClient } from '../metrics/prometheus-client.js';
+import type { MetricQueries } from '../metrics/queries.js';
+import { jobKeys } from '../store/keys.js';
+import { beating } from './beat.js';
+import type { SharedDeps } from './deps.js';
+
+export interface MetricsDeps extends SharedDeps {
+  prometheus: PrometheusClient | undefined;
+  engines: ReadonlyMap<string, Engine>;
+  metricsSettings: {
+    queries: MetricQueries;
+    stepMs: number;
+    scrapeWaitMs: number;
+    aggregate: 'sum' | 'max' | 'avg';
+  };
+  /** Sends GitLab's artifact; undefined for a job that has no coordinator. */
+  uploadReferee(workflowId: string, attempt: number, artifact: Buffer, signal: AbortSignal): Promise<'uploaded' | 'refused' | 'none'>;
+}
+
+/** @returns activities `collectMetrics` and `replayJobMetrics` */
+export function createMetricsActivities(deps: MetricsDeps): Pick<Activities, 'collectMetrics' | 'replayJobMetrics'> {
+  return {
+    collectMetrics: (input) =>
+      beating(deps.lifecycle, async (signal) => {
+        // For the replay, should this collection never succeed.
+        await deps.store.write(jobKeys.metricsRequest(input.workflowId), JSON.stringify(input));
+        const result = await collectAndKeep(deps, input, signal);
+        deps.metrics.metricsCollections.inc({ outcome: result.outcome });
+        return result;
+      }),
+    replayJobMetrics: (input) => beating(deps.lifecycle, (signal) => replay(deps, input, signal)),
+  };
+}
+
+async function collectAndKeep(deps: MetricsDeps, input: CollectMetricsInput, signal: AbortSignal): Promise<MetricsResult> {
+  if (deps.prometheus === undefined) throw unconfigured();
+  const document = await collect(deps.prometheus, requestOf(deps, input), deps, signal);
+  const referee = Buffer.from(JSON.stringify(toReferee(document)));
+  await deps.store.write(jobKeys.metricsReferee(input.workflowId), referee);
+  await deps.store.write(jobKeys.metrics(input.workflowId), JSON.stringify(document));
+  if (document.outcome === 'no_samples') {
+    return { state: 'failed', outcome: 'no_samples', reason: 'Prometheus has no samples of the machine', flags: [] };
+  }
+  const sent = input.toCoordinator ? await deps.uploadReferee(input.workflowId, input.attempt, referee, signal) : 'none';
+  const delivery = sent === 'refused' ? 'stored' : 'uploaded';
+  await deps.store.write(jobKeys.metrics(input.workflowId), JSON.stringify({ ...document, delivery }));
+  return {
+    state: delivery,
+    outcome: delivery,
+    reason: sent === 'refused' ? 'the coordinator takes no more artifacts for this job; they are in the store' : `${String(document.series.length)} series`,
+    flags: [],
+  };
+}
+
+function requestOf(deps: MetricsDeps, input: CollectMetricsInput): CollectRequest {
+  const engine = deps.engines.get(input.engine);
+  return {
+    job: input.workflowId,
+    name: input.name,
+    project: input.project,
+    machine: input.machine,
+    engine: input.engine,
+    // Another worker may have the engine; the label's shape is then the default one.
+    selector: engine?.metricsLabel(input.machine) ?? { name: 'machine', value: input.machine },
+    window: input.window,
+    stages: input.stages,
+    ...deps.metricsSettings,
+  };
+}
+
+async function collect(
+  prometheus: PrometheusClient,
+  request: CollectRequest,
+  deps: MetricsDeps,
+  signal: AbortSignal,
+): Promise<MetricsDocument> {
+  try {
+    return await collectMetrics(prometheus, request, signal);
+  } catch (error) {
+    if (!(error instanceof PrometheusError)) throw error;
+    deps.metrics.metricsCollections.inc({ outcome: 'retried' });
+    // The operator reads this in the Temporal UI; it names a server of theirs and nothing of the job.
+    throw ApplicationFailure.create({ type: error.code, message: error.message, nonRetryable: !error.retryable, cause: error });
+  }
+}
+
+async function replay(deps: MetricsDeps, input: ReplayMetricsInput, signal: AbortSignal): Promise<ReplayMetricsResult> {
+  const kept = await deps.store.read(jobKeys.metrics(input.job));
+  const known = kept === undefined ? undefined : MetricsDocument.parse(JSON.parse(kept.toString('utf8')));
+  if (known?.delivery === 'uploaded') return { job: input.job, outcome: 'uploaded', reason: 'was collected and uploaded before' };
+  const saved = await deps.store.read(jobKeys.metricsRequest(input.job));
+  if (saved === undefined) {
+    return { job: input.job, outcome: 'failed', reason: 'nothing is known of the job\'s machine: it never had one, or the store is another one' };
+  }
+  // Written by `collectMetrics` above.
+  const request = JSON.parse(saved.toString('utf8')) as CollectMetricsInput;
+  try {
+    const result = await collectAndKeep(deps, request, signal);
+    return { job: input.job, outcome: result.outcome, reason: result.reason };
+  } catch (error) {
+    signal.throwIfAborted();
+    return { job: input.job, outcome: 'failed', reason: error instanceof Error ? error.message : String(error) };
+  }
+}
+
+function unconfigured(): ApplicationFailure {
+  return ApplicationFailure.create({
+    type: 'METRICS_NOT_CONFIGURED',
+    message: 'This worker has no metrics.prometheusUrl',
+    nonRetryable: true,
+  });
+}

@@ -1,0 +1,166 @@
+import { Readable } from 'node:stream';
+import { Context } from '@temporalio/activity';
+import type { Activities, FilesInput, FilesResult, MachineRef, StepInput, UploadResult } from '../contracts/activities.js';
+import type { ArtifactStatus } from '../contracts/ci-job.js';
+import type { ArtifactSpec, CacheSpec } from '../contracts/job-spec.js';
+import { packGzip, packRaw, packTarGz, packZip, type PackedFacts } from '../files/pack.js';
+import { selectFiles, type Selection } from '../files/select.js';
+import { selectedEntries, type OpenTree } from '../files/source.js';
+import { unpackTarGz } from '../files/unpack.js';
+import type { JobPlan } from '../job/plan.js';
+import { cacheKey, jobKeys } from '../store/keys.js';
+import { infoLine, plainLine, warningLine } from '../trace/format.js';
+import { beating } from './beat.js';
+import type { EngineDeps } from './deps.js';
+
+type FileActivities = Pick<Activities, 'restoreCache' | 'saveCache' | 'uploadArtifacts'>;
+
+/** @returns activities that move files between a machine's containers and the store, through the engine's archive API */
+export function createFileActivities(deps: EngineDeps): FileActivities {
+  return {
+    restoreCache: (input) => timed(deps, (signal, plan) => restore(deps, input, plan, signal))(input),
+    saveCache: (input) => timed(deps, (signal, plan) => save(deps, input, plan, signal))(input),
+    uploadArtifacts: async (input) => {
+      const artifacts: ArtifactStatus[] = [];
+      const result = await timed(deps, (signal, plan) => spoolAll(deps, input, plan, signal, artifacts))(input);
+      return { ...result, artifacts } satisfies UploadResult;
+    },
+  };
+}
+
+interface Said {
+  ok: boolean;
+  text: string;
+}
+
+function timed(
+  deps: EngineDeps,
+  work: (signal: AbortSignal, plan: JobPlan) => Promise<Said>,
+): (input: MachineRef) => Promise<FilesResult> {
+  return (input) =>
+    beating(deps.lifecycle, async (signal) => {
+      const startedAtMs = Date.now();
+      const { plan } = await deps.plans.load(input.workflowId, input.attempt);
+      const said = await work(signal, plan);
+      return { ...said, startedAtMs, finishedAtMs: Date.now(), attempts: Context.current().info.attempt };
+    });
+}
+
+async function restore(deps: EngineDeps, input: StepInput, plan: JobPlan, signal: AbortSignal): Promise<Said> {
+  const lines: string[] = [];
+  for (const cache of plan.caches) {
+    if (!['pull', 'pull-push'].includes(cache.policy)) {
+      lines.push(plainLine(`Not downloading cache ${cache.key} due to policy`));
+      continue;
+    }
+    for (const key of [cache.key, ...cache.fallbackKeys]) {
+      lines.push(infoLine(`Checking cache for ${key}...`));
+      const archive = await deps.store.stream(cacheKey(plan.project, key));
+      if (archive === undefined) {
+        lines.push(plainLine('No cache found'));
+        continue;
+      }
+      const tar = unpackTarGz(archive, (name, why) => lines.push(warningLine(`${name} is not extracted: ${why}`)));
+      await deps.engine.extract(input.machine, 'build', plan.projectDirectory, tar, { signal });
+      lines.push(infoLine('Successfully extracted cache'));
+      break;
+    }
+  }
+  return { ok: true, text: lines.join('') };
+}
+
+async function save(deps: EngineDeps, input: FilesInput, plan: JobPlan, signal: AbortSignal): Promise<Said> {
+  const lines: string[] = [];
+  for (const cache of plan.caches.filter((entry) => applies(entry.when, input.jobSucceeded))) {
+    if (!['push', 'pull-push'].includes(cache.policy)) {
+      lines.push(plainLine(`Not uploading cache ${cache.key} due to policy`));
+      continue;
+    }
+    lines.push(infoLine(`Creating cache ${cache.key}...`), await saveOne(deps, input, plan, cache, signal));
+  }
+  return { ok: true, text: lines.join('') };
+}
+
+async function saveOne(deps: EngineDeps, input: FilesInput, plan: JobPlan, cache: CacheSpec, signal: AbortSignal): Promise<string> {
+  const selection = selectFiles({ paths: cache.paths, exclude: [], projectDirectory: plan.projectDirectory });
+  const facts: PackedFacts = { files: 0 };
+  const archive = packTarGz(selectedEntries(treeOf(deps, input, plan, signal), selection), facts);
+  await deps.store.write(cacheKey(plan.project, cache.key), archive);
+  const warnings = refusals(selection);
+  return warnings + (facts.files === 0 ? warningLine('no matching files; an empty cache was saved') : infoLine(`Created cache (${String(facts.files)} files)`));
+}
+
+async function spoolAll(
+  deps: EngineDeps,
+  input: FilesInput,
+  plan: JobPlan,
+  signal: AbortSignal,
+  artifacts: ArtifactStatus[],
+): Promise<Said> {
+  const lines: string[] = [];
+  for (const artifact of plan.artifacts.filter((entry) => applies(entry.when, input.jobSucceeded))) {
+    lines.push(infoLine('Uploading artifacts...'));
+    const spooled = await spool(deps, input, plan, artifact, signal);
+    lines.push(spooled.text);
+    if (spooled.artifact !== undefined) artifacts.push(spooled.artifact);
+  }
+  return { ok: true, text: lines.join('') };
+}
+
+/** Packed once; a repeated delivery finds the bytes in the store and does not look at the machine again. */
+async function spool(
+  deps: EngineDeps,
+  input: FilesInput,
+  plan: JobPlan,
+  artifact: ArtifactSpec,
+  signal: AbortSignal,
+): Promise<{ text: string; artifact?: ArtifactStatus }> {
+  const { name, key } = artifactFile(input.workflowId, artifact);
+  const selection = selectFiles({ paths: artifact.paths, exclude: artifact.exclude, projectDirectory: plan.projectDirectory });
+  const facts: PackedFacts = { files: 0 };
+  const entries = selectedEntries(treeOf(deps, input, plan, signal), selection);
+  const stored = await deps.store.write(key, packerOf(artifact)(entries, facts));
+  if (facts.files === 0) {
+    await deps.store.remove(key);
+    const paths = artifact.paths.join(', ');
+    return { text: `${refusals(selection)}${warningLine(`${paths}: no matching files. Ensure that the artifact path is relative to the working directory`)}` };
+  }
+  return {
+    text: `${refusals(selection)}${plainLine(`${artifact.paths.join(', ')}: found ${String(facts.files)} matching artifact files`)}`,
+    artifact: { name, type: artifact.type, format: artifact.format, bytes: stored.bytes, files: facts.files, key },
+  };
+}
+
+function packerOf(artifact: ArtifactSpec): (entries: Parameters<typeof packZip>[0], facts: PackedFacts) => Readable {
+  switch (artifact.format) {
+    case 'zip':
+      return packZip;
+    case 'gzip':
+      return (entries, facts) => Readable.from(packGzip(entries, facts));
+    case 'raw':
+      return (entries, facts) => Readable.from(packRaw(entries, facts));
+  }
+}
+
+/** `<name>.zip`, `<name>.gz` or `<name>`; the last segment of the name only (gitlab-protocol section 1.9). */
+function artifactFile(workflowId: string, artifact: ArtifactSpec): { name: string; key: string } {
+  const base = artifact.name?.split('/').at(-1);
+  const stem = base === undefined || base === '' ? 'default' : base;
+  const name = artifact.format === 'zip' ? `${stem}.zip` : artifact.format === 'gzip' ? `${stem}.gz` : stem;
+  return { name, key: jobKeys.artifact(workflowId, artifact.type === 'archive' ? name : `${artifact.type}-${name}`) };
+}
+
+function treeOf(deps: EngineDeps, input: MachineRef, plan: JobPlan, signal: AbortSignal): OpenTree {
+  return (relative) => {
+    const path = relative === '' ? plan.projectDirectory : `${plan.projectDirectory}/${relative}`;
+    return deps.engine.archive(input.machine, 'build', path, { signal });
+  };
+}
+
+function refusals(selection: Selection): string {
+  return selection.refused.map((path) => warningLine(`${path}: is outside of the project and is not packed`)).join('');
+}
+
+function applies(when: 'on_success' | 'on_failure' | 'always', jobSucceeded: boolean): boolean {
+  return when === 'always' || when === (jobSucceeded ? 'on_success' : 'on_failure');
+}

@@ -1,0 +1,57 @@
+import type { Activities, FinishJobInput } from '../contracts/activities.js';
+import { DEFAULT_OUTPUT_LIMIT_BYTES } from '../contracts/job-spec.js';
+import { jobKeys } from '../store/keys.js';
+import type { Store } from '../store/store.js';
+import { createChecksum } from '../trace/checksum.js';
+import { beating } from './beat.js';
+import type { SharedDeps } from './deps.js';
+import { openTracePart } from './trace-part.js';
+
+/** Written once the trace is whole; readers stop here. */
+export interface TraceComplete {
+  bytes: number;
+  /** `crc32:` and eight hexadecimal digits, over all bytes. */
+  checksum: string;
+}
+
+/** @returns activity `finishJob`: the end of the trace, the report, and the numbers that the worker keeps of its jobs */
+export function createFinishJob(deps: SharedDeps): Pick<Activities, 'finishJob'> {
+  return {
+    finishJob: (input) =>
+      beating(deps.lifecycle, async () => {
+        const { store, hub } = deps;
+        const known = await store.read(jobKeys.traceComplete(input.workflowId));
+        if (known !== undefined) return { traceBytes: (JSON.parse(known.toString('utf8')) as TraceComplete).bytes };
+        // A job that never came to a plan has nothing to mask.
+        const stored = await deps.plans.find(input.workflowId, input.attempt);
+        const rules = stored?.plan ?? { masks: [], tokenPrefixes: [], outputLimitBytes: DEFAULT_OUTPUT_LIMIT_BYTES };
+        const part = await openTracePart(deps, input.workflowId, input.trace, rules);
+        await part.write(input.text);
+        const { bytes } = await part.finish();
+        const complete: TraceComplete = { bytes, checksum: await checksumOf(store, input.workflowId) };
+        await store.write(jobKeys.report(input.workflowId), JSON.stringify(input.report));
+        await store.write(jobKeys.traceComplete(input.workflowId), JSON.stringify(complete));
+        hub.grown(input.workflowId);
+        count(deps, input);
+        return { traceBytes: bytes };
+      }),
+  };
+}
+
+async function checksumOf(store: Store, workflowId: string): Promise<string> {
+  const checksum = createChecksum();
+  for await (const chunk of (await store.stream(jobKeys.trace(workflowId))) ?? []) checksum.update(chunk as Buffer);
+  return checksum.value();
+}
+
+function count({ metrics }: SharedDeps, input: FinishJobInput): void {
+  const { report, times } = input;
+  metrics.jobsTotal.inc({ source: input.source });
+  if (report.state === 'failed') metrics.failedJobsTotal.inc({ failure_reason: report.failureReason ?? 'unknown_failure' });
+  const startedAtMs = times.startedAtMs ?? times.finishedAtMs;
+  metrics.jobQueueDuration.observe(Math.max(0, startedAtMs - times.queuedAtMs) / 1000);
+  metrics.jobDuration.observe(Math.max(0, times.finishedAtMs - startedAtMs) / 1000);
+  for (const stage of input.stages) {
+    metrics.jobStageDuration.observe({ stage: stage.name }, Math.max(0, stage.finishedAtMs - stage.startedAtMs) / 1000);
+  }
+}

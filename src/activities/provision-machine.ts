@@ -1,0 +1,126 @@
+import type { Client } from '@temporalio/client';
+import type { Activities, FailureDetails, ProvisionInput, Provisioned, TracePosition } from '../contracts/activities.js';
+import { PREPARING_SIGNAL, shortJobId } from '../contracts/names.js';
+import { planJob, type JobPlan } from '../job/plan.js';
+import type { EngineSettings, MachineDescription, MachineRequest } from '../machines/engine.js';
+import { machineName } from '../machines/machine-name.js';
+import { infoLine, plainLine, sectionEnd, sectionStart, stageTitle, stageTitleLine, warningLine } from '../trace/format.js';
+import { beating } from './beat.js';
+import type { EngineDeps } from './deps.js';
+import { toActivityFailure } from './failure.js';
+import { openTracePart } from './trace-part.js';
+
+/** A machine that takes longer than this gets its job shown as `preparing`; a faster one saves the history the event. */
+const SAY_PREPARING_MS = 1_000;
+
+export interface ProvisionDeps extends EngineDeps {
+  settings: EngineSettings;
+  client: Client;
+  version: string;
+  metricsSettings: { enabled: boolean; graceMs: number; giveUpAfterMs: number };
+  machineAcquired(): void;
+}
+
+/** @returns activity `provisionMachine`: plan, header of the trace, machine */
+export function createProvisionMachine(deps: ProvisionDeps): Pick<Activities, 'provisionMachine'> {
+  return {
+    provisionMachine: (input) => beating(deps.lifecycle, (signal) => provision(deps, input, signal)),
+  };
+}
+
+async function provision(deps: ProvisionDeps, input: ProvisionInput, signal: AbortSignal): Promise<Provisioned> {
+  const { engine, settings, plans } = deps;
+  const machine = machineName(input.workflowId, input.attempt);
+  const plan = planJob(input.spec, {
+    workflowId: input.workflowId,
+    jobId: shortJobId(input.workflowId),
+    engine: engine.name,
+    machine,
+    defaultImage: settings.defaultImage,
+    buildsDirectory: settings.buildsDirectory,
+    version: deps.version,
+  });
+  await plans.save(input.workflowId, input.attempt, {
+    plan,
+    ...(input.coordinator === undefined ? {} : { coordinator: input.coordinator }),
+  });
+  const trace = await writeHeader(deps, input, plan);
+  const preparing = setTimeout(() => void sayPreparing(deps, input.workflowId), SAY_PREPARING_MS);
+  try {
+    const description = await engine.acquire(requestOf(input, plan, settings), { signal });
+    deps.machineAcquired();
+    const readyAtMs = Date.now();
+    return {
+      workflowId: input.workflowId,
+      attempt: input.attempt,
+      engine: engine.name,
+      machine,
+      image: description.image.name,
+      warm: description.warm,
+      trace,
+      notes: notesOf(description, plan, readyAtMs),
+      metrics: deps.metricsSettings,
+      scriptTimeoutMs: plan.scriptTimeoutMs,
+      afterScriptTimeoutMs: plan.afterScriptTimeoutMs,
+      readyAtMs,
+    };
+  } catch (error) {
+    if (signal.aborted) throw error;
+    throw toActivityFailure(error, { trace } satisfies Partial<FailureDetails>);
+  } finally {
+    clearTimeout(preparing);
+  }
+}
+
+/** Only what is the same at every delivery: the times are the workflow's, the words the plan's. */
+async function writeHeader(deps: ProvisionDeps, input: ProvisionInput, plan: JobPlan): Promise<TracePosition> {
+  const part = await openTracePart(deps, input.workflowId, input.trace, plan);
+  await part.write(input.prelude);
+  if (input.attempt === 1) await part.write(plainLine(`Running with holdfast ${deps.version}`));
+  await part.write(
+    sectionStart('prepare_executor', Math.floor(input.queuedAtMs / 1000)) +
+      stageTitleLine(stageTitle('prepare_executor')) +
+      plainLine(`Using Docker executor with image ${plan.image.name} ...`),
+  );
+  return await part.close();
+}
+
+/** What only came out while the machine was made; recorded by the workflow, so the same at every reading. */
+function notesOf(description: MachineDescription, plan: JobPlan, readyAtMs: number): string {
+  const { image } = description;
+  const digest = image.digest === undefined ? '' : ` with digest ${image.digest}`;
+  return [
+    ...description.notes.map((note) => (note.startsWith('WARNING: ') ? warningLine(note.slice(9)) : plainLine(note))),
+    plainLine(`Using docker image ${image.id} for ${image.name}${digest} ...`),
+    sectionEnd('prepare_executor', Math.floor(readyAtMs / 1000)),
+    infoLine(`Running on ${description.machine} of engine ${description.engine}...`),
+    ...plan.warnings.map((warning) => warningLine(warning)),
+  ].join('');
+}
+
+function requestOf(input: ProvisionInput, plan: JobPlan, settings: EngineSettings): MachineRequest {
+  return {
+    machine: plan.machine,
+    job: input.workflowId,
+    nonce: input.nonce,
+    image: plan.image,
+    services: plan.services,
+    helper: plan.needsHelper,
+    steps: plan.steps,
+    buildsDirectory: settings.buildsDirectory,
+    projectDirectory: plan.projectDirectory,
+    hostname: plan.machine,
+    credentials: plan.credentials,
+    ...(plan.dockerAuthConfig === undefined ? {} : { dockerAuthConfig: plan.dockerAuthConfig }),
+    serviceWaitMs: settings.serviceWaitMs,
+    secrets: plan.masks,
+  };
+}
+
+async function sayPreparing(deps: ProvisionDeps, workflowId: string): Promise<void> {
+  try {
+    await deps.client.workflow.getHandle(workflowId).signal(PREPARING_SIGNAL);
+  } catch (error) {
+    deps.logger.warn({ workflowId, error: String(error) }, 'The workflow could not be told that its machine is being prepared');
+  }
+}

@@ -1,0 +1,96 @@
+import { PassThrough, type Readable } from 'node:stream';
+import { createGzip, gzipSync } from 'node:zlib';
+import { pack as tarPack } from 'tar-stream';
+import { ZipFile } from 'yazl';
+import type { SelectedEntry } from './source.js';
+
+/** What was packed; final once the stream has ended. */
+export interface PackedFacts {
+  files: number;
+}
+
+/** Time of members that have none: the beginning of what ZIP can say, so that the same files give the same bytes. */
+const EPOCH = new Date(Date.UTC(1980, 0, 1));
+const SYMLINK = 0o120000;
+const REGULAR = 0o100000;
+
+/** GitLab's archive: deterministic, so that a repeated upload has the same SHA-256. */
+export function packZip(entries: AsyncIterable<SelectedEntry>, facts: PackedFacts): Readable {
+  const zip = new ZipFile();
+  const output = new PassThrough();
+  (zip.outputStream as Readable).pipe(output);
+  void (async () => {
+    for await (const { path, header, content } of entries) {
+      const options = { mtime: timeOf(header.mtime), mode: (header.mode ?? 0o644) | REGULAR };
+      if (header.type === 'directory') zip.addEmptyDirectory(path, { mtime: options.mtime, mode: (header.mode ?? 0o755) | 0o040000 });
+      else if (header.type === 'file') {
+        facts.files += 1;
+        const member = new PassThrough();
+        zip.addReadStream(member, path, options);
+        await copy(content, member);
+      } else {
+        facts.files += 1;
+        zip.addBuffer(Buffer.from(header.linkname ?? ''), path, { ...options, mode: SYMLINK | 0o777 });
+      }
+    }
+    zip.end();
+  })().catch((error: unknown) => output.destroy(asError(error)));
+  return output;
+}
+
+/** GitLab's reports: one gzip member a file, one after another. */
+export async function* packGzip(entries: AsyncIterable<SelectedEntry>, facts: PackedFacts): AsyncGenerator<Buffer> {
+  for await (const { header, content } of entries) {
+    if (header.type !== 'file') continue;
+    facts.files += 1;
+    yield gzipSync(await whole(content));
+  }
+}
+
+/** Exactly one file, as it is. @throws Error when there are more */
+export async function* packRaw(entries: AsyncIterable<SelectedEntry>, facts: PackedFacts): AsyncGenerator<Buffer> {
+  for await (const { header, content } of entries) {
+    if (header.type !== 'file') continue;
+    facts.files += 1;
+    if (facts.files > 1) throw new Error('only one file can be sent raw');
+    for await (const chunk of content) yield chunk as Buffer;
+  }
+}
+
+/** A cache: a compressed tar that keeps modes, times and links. */
+export function packTarGz(entries: AsyncIterable<SelectedEntry>, facts: PackedFacts): Readable {
+  const tar = tarPack();
+  const output = tar.pipe(createGzip({ level: 1 }));
+  void (async () => {
+    for await (const { path, header, content } of entries) {
+      if (header.type !== 'directory') facts.files += 1;
+      const entry = tar.entry({ ...header, name: path });
+      await copy(content, entry);
+    }
+    tar.finalize();
+  })().catch((error: unknown) => output.destroy(asError(error)));
+  return output;
+}
+
+async function copy(from: Readable, to: NodeJS.WritableStream): Promise<void> {
+  await new Promise<void>((resolve, reject) => {
+    from.once('error', reject);
+    to.once('error', reject);
+    to.once('finish', resolve);
+    from.pipe(to);
+  });
+}
+
+async function whole(content: Readable): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of content) chunks.push(chunk as Buffer);
+  return Buffer.concat(chunks);
+}
+
+function timeOf(mtime: Date | undefined): Date {
+  return mtime === undefined || mtime < EPOCH ? EPOCH : mtime;
+}
+
+function asError(error: unknown): Error {
+  return error instanceof Error ? error : new Error(String(error));
+}

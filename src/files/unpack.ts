@@ -1,0 +1,76 @@
+import { posix } from 'node:path';
+import { Readable } from 'node:stream';
+import { createGunzip } from 'node:zlib';
+import { extract, pack, type Header as Headers } from 'tar-stream';
+
+/** What an archive may grow to when it is unpacked. */
+const MAX_UNPACKED_BYTES = 20 * 1024 ** 3;
+
+/**
+ * A cache archive as a tar stream that cannot write outside of the directory where it is unpacked: no absolute paths, no `..`, no
+ * devices, no links that lead out, nothing below a link. What is left out is reported.
+ */
+export function unpackTarGz(archive: Readable, refused: (name: string, why: string) => void): Readable {
+  const output = pack();
+  void (async () => {
+    const links = new Set<string>();
+    let bytes = 0;
+    const tar = archive.pipe(createGunzip()).pipe(extract());
+    for await (const entry of tar) {
+      const why = refusal(entry.header, links);
+      bytes += entry.header.size ?? 0;
+      if (bytes > MAX_UNPACKED_BYTES) throw new Error('the archive unpacks to more than 20 GiB');
+      if (why !== undefined) {
+        refused(entry.header.name, why);
+        entry.resume();
+        continue;
+      }
+      if (entry.header.type === 'symlink') links.add(normal(entry.header.name));
+      const target = output.entry({ ...entry.header, name: nameOf(entry.header) });
+      await new Promise<void>((resolve, reject) => {
+        entry.once('error', reject);
+        target.once('error', reject);
+        target.once('finish', resolve);
+        entry.pipe(target);
+      });
+    }
+    output.finalize();
+  })().catch((error: unknown) => output.destroy(error instanceof Error ? error : new Error(String(error))));
+  return Readable.from(output);
+}
+
+/** Why an entry must not be unpacked, or undefined. @param links symlinks of the archive so far */
+export function refusal(header: Headers, links: ReadonlySet<string>): string | undefined {
+  const { name, type, linkname } = header;
+  if (!isInside(name)) return 'it lies outside of the project';
+  const path = normal(name);
+  for (let end = path.lastIndexOf('/'); end > 0; end = path.lastIndexOf('/', end - 1)) {
+    if (links.has(path.slice(0, end))) return 'it would be written through a link';
+  }
+  switch (type) {
+    case 'file':
+    case 'directory':
+      return links.has(path) ? 'it would replace a link' : undefined;
+    case 'symlink':
+      if (linkname == null || posix.isAbsolute(linkname)) return 'its link is absolute';
+      return isInside(posix.join(posix.dirname(path), linkname)) ? undefined : 'its link leads outside of the project';
+    case 'link':
+      return linkname != null && isInside(linkname) && !links.has(normal(linkname)) ? undefined : 'its link leads outside of the project';
+    default:
+      return `it is a ${type ?? 'thing'} and not a file`;
+  }
+}
+
+function isInside(name: string): boolean {
+  if (name.includes('\0') || posix.isAbsolute(name) || name.includes('\\..')) return false;
+  const path = normal(name);
+  return path !== '..' && !path.startsWith('../');
+}
+
+function normal(name: string): string {
+  return posix.normalize(name).replace(/\/+$/, '');
+}
+
+function nameOf(header: Headers): string {
+  return header.type === 'directory' ? `${normal(header.name)}/` : normal(header.name);
+}
