@@ -20,7 +20,12 @@ export interface MetricsDeps extends SharedDeps {
     aggregate: 'sum' | 'max' | 'avg';
   };
   /** Sends GitLab's artifact; undefined for a job that has no coordinator. */
-  uploadReferee(workflowId: string, attempt: number, artifact: Buffer, signal: AbortSignal): Promise<'uploaded' | 'refused' | 'none'>;
+  uploadReferee(
+    workflowId: string,
+    attempt: number,
+    artifact: Buffer,
+    signal: AbortSignal,
+  ): Promise<'uploaded' | 'refused' | 'none'>;
 }
 
 /** @returns activities `collectMetrics` and `replayJobMetrics` */
@@ -38,7 +43,11 @@ export function createMetricsActivities(deps: MetricsDeps): Pick<Activities, 'co
   };
 }
 
-async function collectAndKeep(deps: MetricsDeps, input: CollectMetricsInput, signal: AbortSignal): Promise<MetricsResult> {
+async function collectAndKeep(
+  deps: MetricsDeps,
+  input: CollectMetricsInput,
+  signal: AbortSignal,
+): Promise<MetricsResult> {
   if (deps.prometheus === undefined) throw unconfigured();
   const document = await collect(deps.prometheus, requestOf(deps, input), deps, signal);
   const referee = Buffer.from(JSON.stringify(toReferee(document)));
@@ -47,13 +56,18 @@ async function collectAndKeep(deps: MetricsDeps, input: CollectMetricsInput, sig
   if (document.outcome === 'no_samples') {
     return { state: 'failed', outcome: 'no_samples', reason: 'Prometheus has no samples of the machine', flags: [] };
   }
-  const sent = input.toCoordinator ? await deps.uploadReferee(input.workflowId, input.attempt, referee, signal) : 'none';
+  const sent = input.toCoordinator
+    ? await deps.uploadReferee(input.workflowId, input.attempt, referee, signal)
+    : 'none';
   const delivery = sent === 'refused' ? 'stored' : 'uploaded';
   await deps.store.write(jobKeys.metrics(input.workflowId), JSON.stringify({ ...document, delivery }));
   return {
     state: delivery,
     outcome: delivery,
-    reason: sent === 'refused' ? 'the coordinator takes no more artifacts for this job; they are in the store' : `${String(document.series.length)} series`,
+    reason:
+      sent === 'refused'
+        ? 'the coordinator takes no more artifacts for this job; they are in the store'
+        : `${String(document.series.length)} series`,
     flags: [],
   };
 }
@@ -86,17 +100,27 @@ async function collect(
     if (!(error instanceof PrometheusError)) throw error;
     deps.metrics.metricsCollections.inc({ outcome: 'retried' });
     // The operator reads this in the Temporal UI; it names a server of theirs and nothing of the job.
-    throw ApplicationFailure.create({ type: error.code, message: error.message, nonRetryable: !error.retryable, cause: error });
+    throw ApplicationFailure.create({
+      type: error.code,
+      message: error.message,
+      nonRetryable: !error.retryable,
+      cause: error,
+    });
   }
 }
 
 async function replay(deps: MetricsDeps, input: ReplayMetricsInput, signal: AbortSignal): Promise<ReplayMetricsResult> {
   const kept = await deps.store.read(jobKeys.metrics(input.job));
   const known = kept === undefined ? undefined : MetricsDocument.parse(JSON.parse(kept.toString('utf8')));
-  if (known?.delivery === 'uploaded') return { job: input.job, outcome: 'uploaded', reason: 'was collected and uploaded before' };
+  if (known?.delivery === 'uploaded')
+    return { job: input.job, outcome: 'uploaded', reason: 'was collected and uploaded before' };
   const saved = await deps.store.read(jobKeys.metricsRequest(input.job));
   if (saved === undefined) {
-    return { job: input.job, outcome: 'failed', reason: 'nothing is known of the job\'s machine: it never had one, or the store is another one' };
+    return {
+      job: input.job,
+      outcome: 'failed',
+      reason: "nothing is known of the job's machine: it never had one, or the store is another one",
+    };
   }
   // Written by `collectMetrics` above.
   const request = JSON.parse(saved.toString('utf8')) as CollectMetricsInput;

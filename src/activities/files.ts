@@ -1,6 +1,13 @@
 import { Readable } from 'node:stream';
 import { Context } from '@temporalio/activity';
-import type { Activities, FilesInput, FilesResult, MachineRef, StepInput, UploadResult } from '../contracts/activities.js';
+import type {
+  Activities,
+  FilesInput,
+  FilesResult,
+  MachineRef,
+  StepInput,
+  UploadResult,
+} from '../contracts/activities.js';
 import type { ArtifactStatus } from '../contracts/ci-job.js';
 import type { ArtifactSpec, CacheSpec } from '../contracts/job-spec.js';
 import { packGzip, packRaw, packTarGz, packZip, type PackedFacts } from '../files/pack.js';
@@ -81,13 +88,24 @@ async function save(deps: EngineDeps, input: FilesInput, plan: JobPlan, signal: 
   return { ok: true, text: lines.join('') };
 }
 
-async function saveOne(deps: EngineDeps, input: FilesInput, plan: JobPlan, cache: CacheSpec, signal: AbortSignal): Promise<string> {
+async function saveOne(
+  deps: EngineDeps,
+  input: FilesInput,
+  plan: JobPlan,
+  cache: CacheSpec,
+  signal: AbortSignal,
+): Promise<string> {
   const selection = selectFiles({ paths: cache.paths, exclude: [], projectDirectory: plan.projectDirectory });
   const facts: PackedFacts = { files: 0 };
   const archive = packTarGz(selectedEntries(treeOf(deps, input, plan, signal), selection), facts);
   await deps.store.write(cacheKey(plan.project, cache.key), archive);
   const warnings = refusals(selection);
-  return warnings + (facts.files === 0 ? warningLine('no matching files; an empty cache was saved') : infoLine(`Created cache (${String(facts.files)} files)`));
+  return (
+    warnings +
+    (facts.files === 0
+      ? warningLine('no matching files; an empty cache was saved')
+      : infoLine(`Created cache (${String(facts.files)} files)`))
+  );
 }
 
 async function spoolAll(
@@ -116,14 +134,20 @@ async function spool(
   signal: AbortSignal,
 ): Promise<{ text: string; artifact?: ArtifactStatus }> {
   const { name, key } = artifactFile(input.workflowId, artifact);
-  const selection = selectFiles({ paths: artifact.paths, exclude: artifact.exclude, projectDirectory: plan.projectDirectory });
+  const selection = selectFiles({
+    paths: artifact.paths,
+    exclude: artifact.exclude,
+    projectDirectory: plan.projectDirectory,
+  });
   const facts: PackedFacts = { files: 0 };
   const entries = selectedEntries(treeOf(deps, input, plan, signal), selection);
   const stored = await deps.store.write(key, packerOf(artifact)(entries, facts));
   if (facts.files === 0) {
     await deps.store.remove(key);
     const paths = artifact.paths.join(', ');
-    return { text: `${refusals(selection)}${warningLine(`${paths}: no matching files. Ensure that the artifact path is relative to the working directory`)}` };
+    return {
+      text: `${refusals(selection)}${warningLine(`${paths}: no matching files. Ensure that the artifact path is relative to the working directory`)}`,
+    };
   }
   return {
     text: `${refusals(selection)}${plainLine(`${artifact.paths.join(', ')}: found ${String(facts.files)} matching artifact files`)}`,

@@ -47,7 +47,8 @@ async function checksumOf(store: Store, workflowId: string): Promise<string> {
 function count({ metrics }: SharedDeps, input: FinishJobInput): void {
   const { report, times } = input;
   metrics.jobsTotal.inc({ source: input.source });
-  if (report.state === 'failed') metrics.failedJobsTotal.inc({ failure_reason: report.failureReason ?? 'unknown_failure' });
+  if (report.state === 'failed')
+    metrics.failedJobsTotal.inc({ failure_reason: report.failureReason ?? 'unknown_failure' });
   const startedAtMs = times.startedAtMs ?? times.finishedAtMs;
   metrics.jobQueueDuration.observe(Math.max(0, startedAtMs - times.queuedAtMs) / 1000);
   metrics.jobDuration.observe(Math.max(0, times.finishedAtMs - startedAtMs) / 1000);

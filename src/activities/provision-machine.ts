@@ -1,10 +1,24 @@
 import type { Client } from '@temporalio/client';
-import type { Activities, FailureDetails, ProvisionInput, Provisioned, TracePosition } from '../contracts/activities.js';
+import type {
+  Activities,
+  FailureDetails,
+  ProvisionInput,
+  Provisioned,
+  TracePosition,
+} from '../contracts/activities.js';
 import { PREPARING_SIGNAL, shortJobId } from '../contracts/names.js';
 import { planJob, type JobPlan } from '../job/plan.js';
 import type { EngineSettings, MachineDescription, MachineRequest } from '../machines/engine.js';
 import { machineName } from '../machines/machine-name.js';
-import { infoLine, plainLine, sectionEnd, sectionStart, stageTitle, stageTitleLine, warningLine } from '../trace/format.js';
+import {
+  infoLine,
+  plainLine,
+  sectionEnd,
+  sectionStart,
+  stageTitle,
+  stageTitleLine,
+  warningLine,
+} from '../trace/format.js';
 import { beating } from './beat.js';
 import type { EngineDeps } from './deps.js';
 import { toActivityFailure } from './failure.js';
@@ -121,6 +135,9 @@ async function sayPreparing(deps: ProvisionDeps, workflowId: string): Promise<vo
   try {
     await deps.client.workflow.getHandle(workflowId).signal(PREPARING_SIGNAL);
   } catch (error) {
-    deps.logger.warn({ workflowId, error: String(error) }, 'The workflow could not be told that its machine is being prepared');
+    deps.logger.warn(
+      { workflowId, error: String(error) },
+      'The workflow could not be told that its machine is being prepared',
+    );
   }
 }

@@ -22,7 +22,8 @@ export function packZip(entries: AsyncIterable<SelectedEntry>, facts: PackedFact
   void (async () => {
     for await (const { path, header, content } of entries) {
       const options = { mtime: timeOf(header.mtime), mode: (header.mode ?? 0o644) | REGULAR };
-      if (header.type === 'directory') zip.addEmptyDirectory(path, { mtime: options.mtime, mode: (header.mode ?? 0o755) | 0o040000 });
+      if (header.type === 'directory')
+        zip.addEmptyDirectory(path, { mtime: options.mtime, mode: (header.mode ?? 0o755) | 0o040000 });
       else if (header.type === 'file') {
         facts.files += 1;
         const member = new PassThrough();

@@ -12,7 +12,11 @@ export interface Selection {
   refused: string[];
 }
 
-export function selectFiles(options: { paths: readonly string[]; exclude: readonly string[]; projectDirectory: string }): Selection {
+export function selectFiles(options: {
+  paths: readonly string[];
+  exclude: readonly string[];
+  projectDirectory: string;
+}): Selection {
   const refused: string[] = [];
   const patterns = options.paths.flatMap((path) => {
     const relative = toRelative(path, options.projectDirectory);
@@ -68,5 +72,7 @@ export function literalPrefix(pattern: string): string {
 
 function withoutNested(roots: string[]): string[] {
   const unique = [...new Set(roots)].sort();
-  return unique.filter((root) => !unique.some((other) => other !== root && (other === '' || root.startsWith(`${other}/`))));
+  return unique.filter(
+    (root) => !unique.some((other) => other !== root && (other === '' || root.startsWith(`${other}/`))),
+  );
 }

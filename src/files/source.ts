@@ -15,7 +15,10 @@ export interface SelectedEntry {
 export type OpenTree = (relativePath: string) => Promise<Readable | undefined>;
 
 /** Streams what a selection means, each path once. */
-export async function* selectedEntries(open: OpenTree, selection: Selection): AsyncGenerator<SelectedEntry, void, undefined> {
+export async function* selectedEntries(
+  open: OpenTree,
+  selection: Selection,
+): AsyncGenerator<SelectedEntry, void, undefined> {
   for (const root of selection.roots) {
     const tree = await open(root);
     if (tree === undefined) continue;

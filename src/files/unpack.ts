@@ -55,7 +55,9 @@ export function refusal(header: Headers, links: ReadonlySet<string>): string | u
       if (linkname == null || posix.isAbsolute(linkname)) return 'its link is absolute';
       return isInside(posix.join(posix.dirname(path), linkname)) ? undefined : 'its link leads outside of the project';
     case 'link':
-      return linkname != null && isInside(linkname) && !links.has(normal(linkname)) ? undefined : 'its link leads outside of the project';
+      return linkname != null && isInside(linkname) && !links.has(normal(linkname))
+        ? undefined
+        : 'its link leads outside of the project';
     default:
       return `it is a ${type ?? 'thing'} and not a file`;
   }

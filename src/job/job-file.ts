@@ -40,7 +40,9 @@ const Name = z
   .string({ error: 'must be a variable name' })
   .regex(/^[A-Za-z_][A-Za-z0-9_]*$/, { error: 'is not a variable name: letters, digits and _ only, no digit first' });
 
-const VariableValue = z.union([Text, z.number(), z.boolean()], { error: 'must be text, a number or a boolean' }).transform(String);
+const VariableValue = z
+  .union([Text, z.number(), z.boolean()], { error: 'must be text, a number or a boolean' })
+  .transform(String);
 
 const VariableEntry = z.union([
   VariableValue.transform((value) => ({ value, expand: true, masked: false, file: false })),
@@ -66,7 +68,9 @@ const ImageObject = z.strictObject({
   name: NonEmpty,
   entrypoint: z.array(Text).max(MAX_LIST).optional(),
   pull_policy: PullPolicies.optional(),
-  docker: z.strictObject({ user: z.union([Text, z.number()]).transform(String).optional(), platform: Text.optional() }).optional(),
+  docker: z
+    .strictObject({ user: z.union([Text, z.number()]).transform(String).optional(), platform: Text.optional() })
+    .optional(),
 });
 const Image = z.union([NonEmpty.transform((name) => ({ name })), ImageObject]);
 
@@ -85,7 +89,9 @@ const OneOrMore = z.preprocess((value) => (typeof value === 'string' ? [value] :
 
 const ReportPaths = z.union([
   OneOrMore,
-  z.strictObject({ coverage_format: z.enum(['cobertura', 'jacoco']), path: NonEmpty }).transform((entry) => ({ ...entry })),
+  z
+    .strictObject({ coverage_format: z.enum(['cobertura', 'jacoco']), path: NonEmpty })
+    .transform((entry) => ({ ...entry })),
 ]);
 
 const Artifacts = z.strictObject({
@@ -113,7 +119,9 @@ const Retry = z.union([
   RetryCount.transform((max) => ({ max, when: [] as (typeof RETRY_WHEN)[number][] })),
   z.strictObject({
     max: RetryCount.default(0),
-    when: z.preprocess((value) => (typeof value === 'string' ? [value] : value), z.array(z.enum(RETRY_WHEN))).default([]),
+    when: z
+      .preprocess((value) => (typeof value === 'string' ? [value] : value), z.array(z.enum(RETRY_WHEN)))
+      .default([]),
   }),
 ]);
 
@@ -135,7 +143,10 @@ const Source = z.strictObject({
   depth: z.number().int().min(0).default(20),
   strategy: z.enum(['clone', 'fetch', 'none', 'empty']).default('clone'),
   submodules: z
-    .union([z.boolean().transform((on) => (on ? 'normal' : 'none') as 'normal' | 'none'), z.enum(['none', 'normal', 'recursive'])])
+    .union([
+      z.boolean().transform((on) => (on ? 'normal' : 'none') as 'normal' | 'none'),
+      z.enum(['none', 'normal', 'recursive']),
+    ])
     .default('none'),
 });
 
@@ -149,7 +160,9 @@ const JobFileSchema = z.strictObject({
   after_script: Script.default([]),
   timeout: Duration.optional(),
   artifacts: Artifacts.optional(),
-  cache: z.preprocess((value) => (value === undefined || Array.isArray(value) ? value : [value]), z.array(Cache).max(4)).default([]),
+  cache: z
+    .preprocess((value) => (value === undefined || Array.isArray(value) ? value : [value]), z.array(Cache).max(4))
+    .default([]),
   retry: Retry.default({ max: 0, when: [] }),
   interruptible: z.boolean().default(false),
   tags: z.array(NonEmpty).max(50).default([]),

@@ -8,6 +8,12 @@ const MAX_FILE_BYTES = 1024 * 1024;
 
 /** A job file's text; every problem with the line it stands in. */
 export function parseJobFile(text: string): ParsedJob {
+  const read = readJobFile(text);
+  return read.ok ? parseJobObject(read.value) : read;
+}
+
+/** The content of a valid job file, as it stands there: for a client, which checks again. */
+export function readJobFile(text: string): { ok: true; value: unknown } | { ok: false; problems: JobProblem[] } {
   if (text.length > MAX_FILE_BYTES) {
     return { ok: false, problems: [{ path: '(job)', message: 'the file is larger than 1 MiB' }] };
   }
@@ -27,13 +33,19 @@ export function parseJobFile(text: string): ParsedJob {
   try {
     value = document.toJS({ maxAliasCount: MAX_ALIASES });
   } catch (error) {
-    return { ok: false, problems: [{ path: '(yaml)', message: error instanceof Error ? error.message : String(error) }] };
+    return {
+      ok: false,
+      problems: [{ path: '(yaml)', message: error instanceof Error ? error.message : String(error) }],
+    };
   }
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-    return { ok: false, problems: [{ path: '(job)', message: 'must be a mapping of keywords, e.g. "script: [make]"' }] };
+    return {
+      ok: false,
+      problems: [{ path: '(job)', message: 'must be a mapping of keywords, e.g. "script: [make]"' }],
+    };
   }
   const parsed = parseJobObject(value);
-  if (parsed.ok) return parsed;
+  if (parsed.ok) return { ok: true, value };
   return { ok: false, problems: parsed.problems.map((problem) => withLine(problem, document, lines)) };
 }
 

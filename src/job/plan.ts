@@ -1,4 +1,11 @@
-import type { ArtifactSpec, CacheSpec, DependencySpec, ImageSpec, JobSpec, RegistryCredential } from '../contracts/job-spec.js';
+import type {
+  ArtifactSpec,
+  CacheSpec,
+  DependencySpec,
+  ImageSpec,
+  JobSpec,
+  RegistryCredential,
+} from '../contracts/job-spec.js';
 import type { ServiceRequest, StepScript } from '../machines/engine.js';
 import { getSourcesScript } from '../shell/git.js';
 import { stepScript } from '../shell/script.js';
@@ -31,7 +38,10 @@ export interface JobPlan {
   warnings: string[];
 }
 
-export function planJob(spec: JobSpec, given: Omit<JobFacts, 'image' | 'projectDirectory' | 'temporaryDirectory'> & { defaultImage: string }): JobPlan {
+export function planJob(
+  spec: JobSpec,
+  given: Omit<JobFacts, 'image' | 'projectDirectory' | 'temporaryDirectory'> & { defaultImage: string },
+): JobPlan {
   const projectDirectory = `${given.buildsDirectory}/${spec.project}`;
   const facts: JobFacts = {
     ...given,
@@ -108,7 +118,9 @@ function serviceEnvironment(
     visible.map((variable) => [variable.key, variables.lookup(variable.key) ?? '']),
   );
   for (const variable of own) {
-    environment[variable.key] = variable.raw ? variable.value : expand(variable.value, (name) => environment[name] ?? variables.lookup(name));
+    environment[variable.key] = variable.raw
+      ? variable.value
+      : expand(variable.value, (name) => environment[name] ?? variables.lookup(name));
   }
   return environment;
 }

@@ -132,14 +132,26 @@ function toArtifacts(artifacts: NonNullable<JobFile['artifacts']>): ArtifactSpec
       : [];
   const reports = Object.entries(artifacts.reports).map(([given, value]): ArtifactSpec => {
     const [type, paths] = Array.isArray(value) ? [given, value] : [value.coverage_format, [value.path]];
-    return { ...common, name: type, paths, untracked: false, when: 'always', type, format: artifactFormat(type) ?? 'raw' };
+    return {
+      ...common,
+      name: type,
+      paths,
+      untracked: false,
+      when: 'always',
+      type,
+      format: artifactFormat(type) ?? 'raw',
+    };
   });
   return [...archive, ...reports];
 }
 
 /** Where the sources lie below the builds directory, and whose cache it is: the repository's last two segments, or the job's name. */
 function projectPath(job: JobFile, name: string): string {
-  const path = job.source?.repo.replace(/[?#].*$/, '').replace(/\/+$/, '').replace(/\.git$/, '') ?? name;
+  const path =
+    job.source?.repo
+      .replace(/[?#].*$/, '')
+      .replace(/\/+$/, '')
+      .replace(/\.git$/, '') ?? name;
   const segments = path
     .split(/[/:\\]+/)
     .map((segment) => segment.replace(/[^A-Za-z0-9_.-]+/g, '-').replace(/^[.-]+|[.-]+$/g, ''))

@@ -24,7 +24,8 @@ export interface ResolvedVariables {
 /** Order and expansion of gitlab-protocol sections 6.1 and 6.2: a later key replaces an earlier one. */
 export function resolveVariables(spec: JobSpec, facts: JobFacts): ResolvedVariables {
   const byKey = new Map<string, Variable>();
-  for (const variable of [...before(spec, facts), ...spec.variables, ...after(facts)]) byKey.set(variable.key, variable);
+  for (const variable of [...before(spec, facts), ...spec.variables, ...after(facts)])
+    byKey.set(variable.key, variable);
   const inserted = (name: string): string | undefined => {
     const variable = byKey.get(name);
     if (variable === undefined) return undefined;

@@ -72,7 +72,11 @@ export async function collectMetrics(
 }
 
 /** @returns the end of the window: when the scrape was made that covers the end of the script, if it came in time */
-async function waitForLastScrape(prometheus: PrometheusClient, request: CollectRequest, signal: AbortSignal): Promise<number> {
+async function waitForLastScrape(
+  prometheus: PrometheusClient,
+  request: CollectRequest,
+  signal: AbortSignal,
+): Promise<number> {
   const { endMs } = request.window;
   const matcher = `{__name__=~"holdfast_machine_cpu_seconds_total",${request.selector.name}="${request.selector.value}"}`;
   const [firstQuery] = Object.values(request.queries);
@@ -91,7 +95,11 @@ async function waitForLastScrape(prometheus: PrometheusClient, request: CollectR
   }
 }
 
-async function lastScrape(prometheus: PrometheusClient, matcher: string, signal: AbortSignal): Promise<number | undefined> {
+async function lastScrape(
+  prometheus: PrometheusClient,
+  matcher: string,
+  signal: AbortSignal,
+): Promise<number | undefined> {
   const found = await prometheus.query(`max(timestamp(${matcher}))`, signal);
   const value = found[0]?.values[0]?.[1];
   return value === undefined ? undefined : Number(value) * 1000;

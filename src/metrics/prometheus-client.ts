@@ -24,7 +24,11 @@ export class PrometheusError extends Error {
 
 export interface PrometheusClient {
   /** @throws PrometheusError */
-  queryRange(query: string, range: { startMs: number; endMs: number; stepMs: number }, signal?: AbortSignal): Promise<Series[]>;
+  queryRange(
+    query: string,
+    range: { startMs: number; endMs: number; stepMs: number },
+    signal?: AbortSignal,
+  ): Promise<Series[]>;
   /** The value of each series now. */
   query(query: string, signal?: AbortSignal): Promise<Series[]>;
   ready(signal?: AbortSignal): Promise<void>;
@@ -53,7 +57,11 @@ const TIMEOUT_MS = 30_000;
 const MAX_ANSWER_BYTES = 64 * 1024 * 1024;
 
 /** @param headers sent with every request: credentials, a Mimir or Thanos tenant */
-export function createPrometheusClient(options: { url: string; headers?: Record<string, string>; ca?: string }): PrometheusClient {
+export function createPrometheusClient(options: {
+  url: string;
+  headers?: Record<string, string>;
+  ca?: string;
+}): PrometheusClient {
   const base = options.url.replace(/\/+$/, '');
   const agent = new Agent({
     connect: { timeout: 5_000, ...(options.ca === undefined ? {} : { ca: options.ca }) },
@@ -77,7 +85,11 @@ export function createPrometheusClient(options: { url: string; headers?: Record<
       return { response, text: await response.body.text() };
     } catch (cause) {
       signal?.throwIfAborted();
-      throw new PrometheusError('PROMETHEUS_UNREACHABLE', `Prometheus at ${base} cannot be reached (${reasonOf(cause)})`, { cause });
+      throw new PrometheusError(
+        'PROMETHEUS_UNREACHABLE',
+        `Prometheus at ${base} cannot be reached (${reasonOf(cause)})`,
+        { cause },
+      );
     }
   }
 
@@ -86,7 +98,10 @@ export function createPrometheusClient(options: { url: string; headers?: Record<
     if (response.statusCode !== 200) throw refusal(base, response, text);
     const parsed = Answer.safeParse(parseJson(text));
     if (!parsed.success) {
-      throw new PrometheusError('PROMETHEUS_FAULT', `Prometheus at ${base} gave an answer that is not its own: is there a proxy in between?`);
+      throw new PrometheusError(
+        'PROMETHEUS_FAULT',
+        `Prometheus at ${base} gave an answer that is not its own: is there a proxy in between?`,
+      );
     }
     const { data } = parsed.data;
     switch (data.resultType) {

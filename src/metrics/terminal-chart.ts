@@ -33,7 +33,9 @@ export function renderMetrics(document: MetricsDocument, options: ChartOptions, 
 }
 
 function renderQuery(document: MetricsDocument, query: string, options: ChartOptions): string {
-  const values = document.series.filter((series) => series.query === query).flatMap((series) => series.values.map(([, value]) => Number(value)));
+  const values = document.series
+    .filter((series) => series.query === query)
+    .flatMap((series) => series.values.map(([, value]) => Number(value)));
   const finite = values.filter(Number.isFinite);
   const unit = UNITS[query] ?? ((value: number) => String(Number(value.toPrecision(4))));
   const peak = Math.max(0, ...finite);
@@ -64,7 +66,8 @@ function renderStages(document: MetricsDocument, options: ChartOptions): string 
   const lines = document.stages.map((stage) => {
     const duration = `${((stage.finishedAtMs - stage.startedAtMs) / 1000).toFixed(1)} s`;
     if (!options.tty) return `  ${stage.name}: ${duration}`;
-    const at = (ms: number) => Math.min(columns, Math.max(0, Math.round(((ms - startMs) / Math.max(1, endMs - startMs)) * columns)));
+    const at = (ms: number) =>
+      Math.min(columns, Math.max(0, Math.round(((ms - startMs) / Math.max(1, endMs - startMs)) * columns)));
     const from = at(stage.startedAtMs);
     const length = Math.max(1, at(stage.finishedAtMs) - from);
     return `  ${stage.name.padEnd(AXIS_COLUMNS + 4)}${' '.repeat(from)}${'━'.repeat(length)} ${duration}`;

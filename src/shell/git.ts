@@ -54,14 +54,17 @@ function gitSettings(
     const value = lookup(name);
     if (value === undefined || value === '') return fallback;
     const found = allowed.find((entry) => entry === value);
-    if (found === undefined) warnings.push(`${name} "${value}" is none of ${allowed.join(', ')}; "${fallback}" is used`);
+    if (found === undefined)
+      warnings.push(`${name} "${value}" is none of ${allowed.join(', ')}; "${fallback}" is used`);
     return found ?? fallback;
   }
   function count(name: string, fallback: number, min: number, max: number): number {
     const value = lookup(name);
     if (value === undefined || value === '') return fallback;
     if (/^\d+$/.test(value) && Number(value) >= min && Number(value) <= max) return Number(value);
-    warnings.push(`${name} "${value}" is not a number from ${String(min)} to ${String(max)}; ${String(fallback)} is used`);
+    warnings.push(
+      `${name} "${value}" is not a number from ${String(min)} to ${String(max)}; ${String(fallback)} is used`,
+    );
     return fallback;
   }
   const depth = count('GIT_DEPTH', source.depth, 0, 1_000_000);
@@ -148,7 +151,8 @@ function fetch(source: SourceSpec, settings: GitSettings): string {
     source.sha === undefined
       ? ''
       : `\ngit cat-file -e ${quote(`${source.sha}^{commit}`)} 2>/dev/null || git fetch origin ${depth} --quiet ${quote(source.sha)} 2>/dev/null || git fetch origin --quiet --tags --unshallow '+refs/heads/*:refs/remotes/origin/*' || git fetch origin --quiet --tags '+refs/heads/*:refs/remotes/origin/*'`;
-  const unshallow = settings.depth === 0 ? 'if [ -f .git/shallow ]; then git fetch origin --unshallow --quiet; fi\n' : '';
+  const unshallow =
+    settings.depth === 0 ? 'if [ -f .git/shallow ]; then git fetch origin --unshallow --quiet; fi\n' : '';
   return `${say(message)}\n${unshallow}${plain}${wanted}`;
 }
 
@@ -159,7 +163,8 @@ function refspecsOf(source: SourceSpec): string[] {
 
 function checkout(source: SourceSpec, settings: GitSettings): string[] {
   const target = source.sha ?? (source.ref === undefined ? 'refs/remotes/origin/HEAD' : 'refs/holdfast/ref');
-  const fallback = source.refspecs.length > 0 && source.sha === undefined ? `refs/remotes/origin/${source.ref ?? 'HEAD'}` : target;
+  const fallback =
+    source.refspecs.length > 0 && source.sha === undefined ? `refs/remotes/origin/${source.ref ?? 'HEAD'}` : target;
   const ref = source.ref === undefined ? '' : ` (ref is ${source.ref})`;
   return [
     `holdfast_sha=$(git rev-parse --verify ${quote(`${fallback}^{commit}`)})`,
@@ -179,7 +184,9 @@ function submodules(settings: GitSettings): string[] {
     'git submodule init',
     `git submodule sync ${recursive}`,
     `git submodule update --init ${recursive} ${depth} --force ${settings.submodulePaths} || { git submodule foreach ${recursive} 'git clean -ffdx' ; git submodule update --init ${recursive} --force ${settings.submodulePaths}; }`,
-    ...(settings.cleanFlags === 'none' ? [] : [`git submodule foreach ${recursive} ${quote(`git clean ${settings.cleanFlags}`)}`]),
+    ...(settings.cleanFlags === 'none'
+      ? []
+      : [`git submodule foreach ${recursive} ${quote(`git clean ${settings.cleanFlags}`)}`]),
   ];
 }
 

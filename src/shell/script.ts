@@ -37,7 +37,9 @@ export function preamble(context: ScriptContext): string {
 
 /** Keys come checked from job files; a coordinator's may be anything, and one that is no name cannot be exported. */
 function exportLine(key: string, value: string): string {
-  return /^[A-Za-z_][A-Za-z0-9_]*$/.test(key) ? `export ${key}=${quote(value)}` : `: # ${JSON.stringify(key)} is no name for a shell`;
+  return /^[A-Za-z_][A-Za-z0-9_]*$/.test(key)
+    ? `export ${key}=${quote(value)}`
+    : `: # ${JSON.stringify(key)} is no name for a shell`;
 }
 
 /** `$GITLAB_ENV`: lines `KEY=value` that an earlier step has written for the later ones. */

@@ -21,7 +21,10 @@ export interface LimiterState {
 }
 
 /** @param state of the part before; a trace begins without one */
-export function createLimiter(options: { limitBytes: number; state?: Pick<LimiterState, 'headBytes'> & Partial<LimiterState> }): Limiter {
+export function createLimiter(options: {
+  limitBytes: number;
+  state?: Pick<LimiterState, 'headBytes'> & Partial<LimiterState>;
+}): Limiter {
   let headBytes = options.state?.headBytes ?? 0;
   let afterHeadBytes = options.state?.afterHeadBytes ?? 0;
   let tail: Buffer = options.state?.tail ?? Buffer.alloc(0);

@@ -1,0 +1,24 @@
+import type { Activities } from '../contracts/activities.js';
+import type { Config } from '../config/schema.js';
+import { createMetricsActivities, type MetricsDeps } from './collect-metrics.js';
+import type { EngineDeps, SharedDeps } from './deps.js';
+import { createFileActivities } from './files.js';
+import { createFinishJob } from './finish-job.js';
+import { createStepActivities } from './steps.js';
+import { createStreamTrace } from './stream-trace.js';
+
+type ControlActivities = Pick<Activities, 'finishJob' | 'collectMetrics' | 'replayJobMetrics'>;
+type EngineActivities = Pick<
+  Activities,
+  'runStep' | 'stopStep' | 'releaseMachine' | 'streamTrace' | 'restoreCache' | 'saveCache' | 'uploadArtifacts'
+>;
+
+/** What any worker can do: it talks to the store, Prometheus and the coordinator. */
+export function createControlActivities(shared: SharedDeps, metrics: MetricsDeps, _config: Config): ControlActivities {
+  return { ...createFinishJob(shared), ...createMetricsActivities(metrics) };
+}
+
+/** What only a worker of the engine can do. */
+export function createEngineActivities(deps: EngineDeps): EngineActivities {
+  return { ...createStepActivities(deps), ...createStreamTrace(deps), ...createFileActivities(deps) };
+}

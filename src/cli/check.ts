@@ -1,0 +1,79 @@
+import type { Command } from 'commander';
+import { loadConfig } from '../config/load.js';
+import type { Config } from '../config/schema.js';
+import { printJson, say, type CommonOptions } from './context.js';
+import { EXIT } from './exit-codes.js';
+
+interface CheckResult {
+  what: string;
+  ok: boolean;
+  detail: string;
+}
+
+export function addCheck(program: Command): void {
+  program
+    .command('check')
+    .description('validate the configuration and try every server that it names')
+    .option('--json', 'print JSON')
+    .option('--config <file>', 'configuration')
+    .action(async (options: CommonOptions) => {
+      const { config, file, warnings } = loadConfig({ file: options.config });
+      for (const warning of warnings) say(`warning: ${warning}`);
+      const results = await runChecks(config);
+      if (options.json === true)
+        printJson({ config: file ?? null, ok: results.every(({ ok }) => ok), checks: results });
+      else {
+        process.stdout.write(`ok      configuration  ${file ?? 'the embedded defaults'}\n`);
+        for (const { what, ok, detail } of results)
+          process.stdout.write(`${ok ? 'ok    ' : 'FAILED'}  ${what}  ${detail}\n`);
+      }
+      if (!results.every(({ ok }) => ok)) process.exitCode = EXIT.unreachable;
+    });
+}
+
+async function runChecks(config: Config): Promise<CheckResult[]> {
+  const { silentLogger } = await import('../telemetry/logger.js');
+  const { createDockerEngine } = await import('../machines/docker/docker-engine.js');
+  const { openStore } = await import('../store/open-store.js');
+  const { openPrometheus } = await import('../worker/metrics-parts.js');
+  const { createHoldfastClient } = await import('../client.js');
+  return await Promise.all([
+    attempt(`temporal ${config.temporal.address}`, async () => {
+      const client = await createHoldfastClient(config);
+      try {
+        await client.listJobs({ limit: 1 });
+      } finally {
+        await client.close();
+      }
+      return 'answers; search attributes are registered';
+    }),
+    attempt('store', async () => {
+      await (await openStore(config.store)).probe();
+      return 'can be written';
+    }),
+    ...config.engines.map((settings) =>
+      attempt(`engine ${settings.name}`, async () => {
+        const { version, apiVersion } = await createDockerEngine({ settings, logger: silentLogger }).ping({});
+        return `Docker ${version}, API ${apiVersion}`;
+      }),
+    ),
+    ...(config.metrics.prometheusUrl === undefined
+      ? []
+      : [
+          attempt(`prometheus ${config.metrics.prometheusUrl}`, async () => {
+            const prometheus = openPrometheus(config);
+            await prometheus?.ready();
+            await prometheus?.close();
+            return 'is ready';
+          }),
+        ]),
+  ]);
+}
+
+async function attempt(what: string, work: () => Promise<string>): Promise<CheckResult> {
+  try {
+    return { what, ok: true, detail: await work() };
+  } catch (error) {
+    return { what, ok: false, detail: error instanceof Error ? error.message : String(error) };
+  }
+}

@@ -1,0 +1,66 @@
+import { Option, type Command } from 'commander';
+import type { JobSummary } from '../client.js';
+import { JOB_STATES, METRICS_STATES, type JobState, type MetricsState } from '../contracts/names.js';
+import { printJson, withClient, type CommonOptions } from './context.js';
+import { UsageError } from './exit-codes.js';
+
+interface JobsOptions extends CommonOptions {
+  state?: JobState;
+  metrics?: MetricsState;
+  flag?: string;
+  limit: number;
+}
+
+export function addJobs(program: Command): void {
+  program
+    .command('jobs')
+    .description('list jobs, newest first')
+    .addOption(new Option('--state <state>').choices(JOB_STATES))
+    .addOption(new Option('--metrics <state>').choices(METRICS_STATES))
+    .option('--flag <name>', 'only jobs with this flag')
+    .option('--limit <n>', 'how many', positiveInteger, 50)
+    .option('--json', 'print JSON')
+    .option('--config <file>', 'configuration')
+    .action(async ({ state, metrics, flag, limit, ...common }: JobsOptions) => {
+      const jobs = await withClient(common, (client) =>
+        client.listJobs({
+          limit,
+          ...(state === undefined ? {} : { state }),
+          ...(metrics === undefined ? {} : { metrics }),
+          ...(flag === undefined ? {} : { flag }),
+        }),
+      );
+      if (common.json === true) printJson(jobs);
+      else process.stdout.write(table(jobs));
+    });
+}
+
+function positiveInteger(text: string): number {
+  if (/^[1-9]\d{0,5}$/.test(text)) return Number(text);
+  throw new UsageError(`--limit "${text}" is not a number from 1 to 999999`);
+}
+
+function table(jobs: JobSummary[]): string {
+  if (jobs.length === 0) return 'no jobs\n';
+  const rows = [
+    ['JOB', 'STATE', 'METRICS', 'PROJECT', 'QUEUED', 'REASON'],
+    ...jobs.map((job) => [
+      job.workflowId,
+      job.state,
+      job.metrics ?? '',
+      job.project ?? '',
+      job.queuedAt.slice(0, 19).replace('T', ' '),
+      job.state === 'failed' ? (job.failureReason ?? '') : '',
+    ]),
+  ];
+  const widths = rows[0]?.map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0))) ?? [];
+  return rows
+    .map(
+      (row) =>
+        `${row
+          .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+          .join('  ')
+          .trimEnd()}\n`,
+    )
+    .join('');
+}

@@ -1,0 +1,19 @@
+import type { Command } from 'commander';
+import { loadConfig } from '../config/load.js';
+
+export function addWorker(program: Command): void {
+  program
+    .command('worker')
+    .description('one worker process; SIGTERM hands running jobs over, SIGQUIT drains')
+    .requiredOption('--config <file>', 'configuration')
+    .action(async (options: { config: string }) => {
+      const { config, warnings } = loadConfig({ file: options.config });
+      const [{ createLogger }, { runWorker }] = await Promise.all([
+        import('../telemetry/logger.js'),
+        import('../worker/run-worker.js'),
+      ]);
+      const logger = createLogger(config.log.level);
+      for (const warning of warnings) logger.warn({ warning }, 'Configuration warning');
+      await runWorker({ config, logger });
+    });
+}

@@ -1,0 +1,30 @@
+import type { JobProblem } from '../contracts/job-input.js';
+
+/** The job is not valid; nothing was started. */
+export class JobInvalidError extends Error {
+  override readonly name = 'JobInvalidError';
+  readonly problems: JobProblem[];
+
+  constructor(problems: JobProblem[]) {
+    super(
+      problems
+        .map(({ line, path, message }) => `${line === undefined ? '' : `line ${String(line)}: `}${path}: ${message}`)
+        .join('\n'),
+    );
+    this.problems = problems;
+  }
+}
+
+/** A job of this id was started before; it is not run twice. */
+export class JobExistsError extends Error {
+  override readonly name = 'JobExistsError';
+}
+
+export class JobNotFoundError extends Error {
+  override readonly name = 'JobNotFoundError';
+}
+
+/** A server that is needed does not answer. */
+export class UnreachableError extends Error {
+  override readonly name = 'UnreachableError';
+}

@@ -1,0 +1,100 @@
+import { type Client, type WorkflowExecutionInfo } from '@temporalio/client';
+import { CI_JOB_WORKFLOW, shortJobId, type JobState, type MetricsState } from '../contracts/names.js';
+import { JobNotFoundError } from './errors.js';
+
+export interface JobFilter {
+  state?: JobState;
+  metrics?: MetricsState;
+  flag?: string;
+  project?: string;
+  limit?: number;
+}
+
+export interface JobSummary {
+  id: string;
+  workflowId: string;
+  state: JobState;
+  failureReason: string | null;
+  project: string | null;
+  pool: string | null;
+  machine: string | null;
+  metrics: MetricsState | null;
+  flags: string[];
+  queuedAt: string;
+  /** When the workflow closed; null while it is open. */
+  finishedAt: string | null;
+}
+
+/** Newest first; from Temporal's visibility, so it lags behind by a moment. */
+export async function listJobs(client: Client, filter: JobFilter = {}): Promise<JobSummary[]> {
+  const clauses = [
+    `WorkflowType = '${CI_JOB_WORKFLOW}'`,
+    ...clause('HoldfastJobState', filter.state),
+    ...clause('HoldfastMetrics', filter.metrics),
+    ...clause('HoldfastFlags', filter.flag),
+    ...clause('HoldfastProject', filter.project),
+  ];
+  const limit = filter.limit ?? 50;
+  const jobs: JobSummary[] = [];
+  for await (const info of client.workflow.list({ query: clauses.join(' AND '), pageSize: Math.min(limit, 200) })) {
+    jobs.push(toSummary(info));
+    if (jobs.length >= limit) break;
+  }
+  return jobs.sort((a, b) => b.queuedAt.localeCompare(a.queuedAt));
+}
+
+/** @param id workflow id, or its last part where that is unique @throws JobNotFoundError, naming the candidates when there are several */
+export async function resolveJobId(client: Client, id: string): Promise<string> {
+  if (id.includes('/')) return id;
+  const own = `job/${id}`;
+  const query = `WorkflowType = '${CI_JOB_WORKFLOW}' AND (WorkflowId = '${escape(own)}' OR WorkflowId STARTS_WITH 'gitlab/')`;
+  const found: string[] = [];
+  for await (const info of client.workflow.list({ query, pageSize: 200 })) {
+    if (shortJobId(info.workflowId) === id) found.push(info.workflowId);
+  }
+  const [only, ...others] = [...new Set(found)];
+  if (only === undefined) return own; // visibility may lag; whoever uses it is told when there is none
+  if (others.length === 0) return only;
+  throw new JobNotFoundError(`"${id}" is not unique: ${[only, ...others].join(', ')}. Give the whole workflow id`);
+}
+
+type ExecutionFacts = Pick<WorkflowExecutionInfo, 'workflowId' | 'status' | 'startTime' | 'searchAttributes'> & {
+  closeTime?: Date | undefined;
+};
+
+export function toSummary(info: ExecutionFacts): JobSummary {
+  // The untyped view; the typed one needs every key declared anew.
+  const attributes = info.searchAttributes as Record<string, unknown[] | undefined>;
+  const text = (name: string) => {
+    const value = attributes[name]?.[0];
+    return typeof value === 'string' ? value : null;
+  };
+  return {
+    id: shortJobId(info.workflowId),
+    workflowId: info.workflowId,
+    state: stateOf(info, text('HoldfastJobState')),
+    failureReason: text('HoldfastFailureReason'),
+    project: text('HoldfastProject'),
+    pool: text('HoldfastPool'),
+    machine: text('HoldfastMachine'),
+    metrics: text('HoldfastMetrics') as MetricsState | null,
+    flags: (attributes['HoldfastFlags'] ?? []).map(String),
+    queuedAt: info.startTime.toISOString(),
+    finishedAt: info.closeTime?.toISOString() ?? null,
+  };
+}
+
+/** A workflow that was terminated, or refused its input, never came to say its state. */
+function stateOf(info: ExecutionFacts, told: string | null): JobState {
+  if (info.status.name === 'TERMINATED' || info.status.name === 'CANCELLED') return 'canceled';
+  if (info.status.name === 'FAILED' || info.status.name === 'TIMED_OUT') return 'failed';
+  return (told as JobState | null) ?? 'pending';
+}
+
+function clause(attribute: string, value: string | undefined): string[] {
+  return value === undefined ? [] : [`${attribute} = '${escape(value)}'`];
+}
+
+function escape(value: string): string {
+  return value.replaceAll("'", "''");
+}

@@ -1,0 +1,38 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { jobKeys } from '../store/keys.js';
+import type { Store } from '../store/store.js';
+
+/** Between two looks at a growing trace. */
+const LOOK_MS = 80;
+
+/**
+ * A job's trace from the store. Following, it ends when the trace is whole, or when the job is known to write no more.
+ * @param isOver asked now and then while nothing new comes
+ */
+export async function* followTrace(
+  store: Store,
+  workflowId: string,
+  options: { follow: boolean; isOver: () => Promise<boolean>; signal?: AbortSignal },
+): AsyncGenerator<Buffer, void, undefined> {
+  const key = jobKeys.trace(workflowId);
+  let offset = 0;
+  let idleLooks = 0;
+  for (;;) {
+    options.signal?.throwIfAborted();
+    // Asked before reading: what is there after the end was announced is all there is.
+    const complete = (await store.size(jobKeys.traceComplete(workflowId))) !== undefined;
+    const size = (await store.size(key)) ?? 0;
+    if (size > offset) {
+      for await (const chunk of (await store.stream(key, { start: offset, end: size })) ?? []) {
+        offset += (chunk as Buffer).length;
+        yield chunk as Buffer;
+      }
+      idleLooks = 0;
+      continue;
+    }
+    if (complete || !options.follow) return;
+    idleLooks += 1;
+    if (idleLooks % 50 === 0 && (await options.isOver())) return;
+    await delay(LOOK_MS, undefined, options.signal === undefined ? {} : { signal: options.signal });
+  }
+}

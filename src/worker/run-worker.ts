@@ -1,0 +1,218 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { Client, Connection } from '@temporalio/client';
+import { NativeConnection, Worker } from '@temporalio/worker';
+import { createEngineActivities, createControlActivities } from '../activities/index.js';
+import { createEngineSlots, type EngineSlots } from '../activities/engine-slots.js';
+import { createProvisionMachine } from '../activities/provision-machine.js';
+import type { SharedDeps } from '../activities/deps.js';
+import { createPlanVault } from '../activities/plan-vault.js';
+import { createTraceHub } from '../activities/trace-hub.js';
+import { registerCodecRoutes } from '../codec/codec-server.js';
+import { createPayloadCodec } from '../codec/payload-codec.js';
+import type { Config } from '../config/schema.js';
+import { engineTaskQueue, poolTaskQueue } from '../contracts/names.js';
+import { createDockerEngine } from '../machines/docker/docker-engine.js';
+import type { Engine } from '../machines/engine.js';
+import type { Logger } from '../telemetry/logger.js';
+import { createMachineCollector } from '../telemetry/machine-collector.js';
+import { createWorkerMetrics } from '../telemetry/metrics.js';
+import { startMetricsServer } from '../telemetry/metrics-server.js';
+import { VERSION } from '../version.js';
+import { connectionOptions } from '../client/connection.js';
+import { openStore } from '../store/open-store.js';
+import { createHousekeeping, type Housekeeping } from './housekeeping.js';
+import { installRuntime } from './runtime.js';
+import { loadOrCreateKeys } from './keys.js';
+import { createMetricsParts } from './metrics-parts.js';
+import { waitForStopSignal } from './stop-signal.js';
+
+/** One worker process, from its configuration to its clean end. Returns when it has been told to stop and has. */
+export async function runWorker(options: {
+  config: Config;
+  logger: Logger;
+  stop?: Promise<'handover' | 'drain'>;
+}): Promise<void> {
+  const { config, logger } = options;
+  installRuntime(logger);
+  const ring = await loadOrCreateKeys(config, logger);
+  const codec = createPayloadCodec(ring);
+  const store = await openStore(config.store);
+  const metrics = createWorkerMetrics({ version: VERSION, revision: process.env['HOLDFAST_REVISION'] ?? 'unknown' });
+  const handover = new AbortController();
+  const shared: SharedDeps = {
+    store,
+    plans: createPlanVault(store, ring),
+    hub: createTraceHub(),
+    logger,
+    metrics,
+    lifecycle: { handover: handover.signal },
+  };
+  const engines = new Map(
+    config.engines.map((settings) => [settings.name, createDockerEngine({ settings, logger })] as const),
+  );
+  const dataConverter = { payloadCodecs: [codec] };
+  const connection = await NativeConnection.connect(connectionOptions(config.temporal));
+  const clientConnection = await Connection.connect(connectionOptions(config.temporal));
+  const client = new Client({ connection: clientConnection, namespace: config.temporal.namespace, dataConverter });
+  const collector = createMachineCollector({
+    engines: [...engines.values()],
+    metrics,
+    logger,
+    intervalMs: config.metrics.sampleInterval,
+  });
+  const housekeeping = createHousekeeping({
+    engines: [...engines.values()],
+    client,
+    logger,
+    metrics,
+    sweepIntervalMs: config.worker.sweepInterval,
+  });
+  const server = await startMetricsServer({
+    listenAddress: config.metricsServer.listenAddress,
+    metrics,
+    collector,
+    checks: readinessChecks(engines, store, client),
+    register: (app) =>
+      registerCodecRoutes(app, { codec, allowedOrigins: config.codec.allowedOrigins, token: tokenOf(config) }),
+  });
+  const { prometheus, metricsDeps } = createMetricsParts(config, shared, engines);
+  const workers = await createWorkers({
+    config,
+    connection,
+    client,
+    engines,
+    shared,
+    metricsDeps,
+    housekeeping,
+    dataConverter,
+    logger,
+  });
+  collector.start();
+  housekeeping.start();
+  logger.info({ metrics: `http://${server.address}/metrics`, engines: [...engines.keys()] }, 'Worker is running');
+
+  const runs = workers.map((worker) => worker.run());
+  const stopped = Promise.all(runs);
+  const reason = await Promise.race([options.stop ?? waitForStopSignal(), stopped.then(() => 'handover' as const)]);
+  logger.info({ reason }, 'Worker is stopping');
+  if (reason === 'drain') await housekeeping.drain(workers);
+  handover.abort();
+  for (const worker of workers) if (worker.getState() === 'RUNNING') worker.shutdown();
+  await stopped;
+  collector.stop();
+  await housekeeping.stop();
+  await server.close();
+  await prometheus?.close();
+  await clientConnection.close();
+  await connection.close();
+}
+
+interface WorkerParts {
+  config: Config;
+  connection: NativeConnection;
+  client: Client;
+  engines: ReadonlyMap<string, Engine>;
+  shared: SharedDeps;
+  metricsDeps: ReturnType<typeof createMetricsParts>['metricsDeps'];
+  housekeeping: Housekeeping;
+  dataConverter: { payloadCodecs: ReturnType<typeof createPayloadCodec>[] };
+  logger: Logger;
+}
+
+/** Control queue, and for each engine its own queue and those of its pools (docs/architecture.md, "Queues"). */
+async function createWorkers(parts: WorkerParts): Promise<Worker[]> {
+  const { config, connection, engines, shared, dataConverter, logger, housekeeping } = parts;
+  const { taskQueue, namespace } = config.temporal;
+  const common = {
+    connection,
+    namespace,
+    dataConverter,
+    shutdownGraceTime: config.worker.shutdownGrace,
+    maxHeartbeatThrottleInterval: config.worker.heartbeatThrottle,
+    defaultHeartbeatThrottleInterval: config.worker.heartbeatThrottle,
+  };
+  const workers = [
+    await Worker.create({
+      ...common,
+      taskQueue,
+      workflowBundle: { codePath: workflowBundlePath() },
+      activities: createControlActivities(shared, parts.metricsDeps, config),
+      maxConcurrentActivityTaskExecutions: config.worker.controlActivities,
+      maxConcurrentWorkflowTaskExecutions: config.worker.workflowTasks,
+      maxCachedWorkflows: config.worker.cachedWorkflows,
+    }),
+  ];
+  for (const settings of config.engines) {
+    const engine = engines.get(settings.name);
+    if (engine === undefined) continue;
+    const slots: EngineSlots = createEngineSlots(engine, logger);
+    const deps = { ...shared, engine, machineReleased: () => (slots.released(), housekeeping.machinesChanged(engine)) };
+    workers.push(
+      await Worker.create({
+        ...common,
+        taskQueue: engineTaskQueue(taskQueue, settings.name),
+        activities: createEngineActivities(deps),
+        // Of each job: a step, its trace, an upload or a stop, and a release; twice that, since jobs overlap at their ends.
+        maxConcurrentActivityTaskExecutions: settings.capacity * 8,
+      }),
+    );
+    const provision = createProvisionMachine({
+      ...deps,
+      settings,
+      client: parts.client,
+      version: VERSION,
+      machineAcquired: () => housekeeping.machinesChanged(engine),
+      metricsSettings: {
+        enabled: config.metrics.enabled && config.metrics.prometheusUrl !== undefined,
+        graceMs: config.metrics.grace,
+        giveUpAfterMs: config.metrics.giveUpAfter,
+      },
+    });
+    for (const pool of settings.pools) {
+      workers.push(
+        await Worker.create({
+          ...common,
+          taskQueue: poolTaskQueue(taskQueue, pool),
+          activities: { ...provision },
+          tuner: {
+            activityTaskSlotSupplier: slots,
+            localActivityTaskSlotSupplier: { type: 'fixed-size', numSlots: 1 },
+            workflowTaskSlotSupplier: { type: 'fixed-size', numSlots: 1 },
+            nexusTaskSlotSupplier: { type: 'fixed-size', numSlots: 1 },
+          },
+          maxConcurrentActivityTaskPolls: Math.min(settings.capacity, 4),
+        }),
+      );
+    }
+  }
+  return workers;
+}
+
+/** @throws Error when the bundle was not built: bundling at start would cost seconds and memory that nobody asked for */
+function workflowBundlePath(): string {
+  const path = fileURLToPath(new URL('../workflow-bundle.js', import.meta.url));
+  if (existsSync(path)) return path;
+  throw new Error(`The workflow bundle ${path} is missing: run "npm run build"`);
+}
+
+function readinessChecks(engines: ReadonlyMap<string, Engine>, store: SharedDeps['store'], client: Client) {
+  return {
+    temporal: async () => {
+      await client.workflowService.getSystemInfo({});
+    },
+    store: () => store.probe(),
+    ...Object.fromEntries(
+      [...engines].map(([name, engine]) => [
+        `engine ${name}`,
+        async () => {
+          await engine.ping({});
+        },
+      ]),
+    ),
+  };
+}
+
+function tokenOf(config: Config): string | undefined {
+  return config.codec.tokenFile === undefined ? undefined : readFileSync(config.codec.tokenFile, 'utf8').trim();
+}
