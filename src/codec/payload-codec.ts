@@ -1,6 +1,6 @@
 import { deflateRawSync, inflateRawSync } from 'node:zlib';
 import type { Payload, PayloadCodec } from '@temporalio/common';
-import { temporal } from '@temporalio/proto';
+import proto from '@temporalio/proto';
 import type { KeyRing } from './key-ring.js';
 
 const ENCODING = 'binary/encrypted';
@@ -22,7 +22,7 @@ export function createPayloadCodec(ring: KeyRing): PayloadCodec {
 }
 
 function encode(ring: KeyRing, payload: Payload): Payload {
-  const plain = temporal.api.common.v1.Payload.encode(payload).finish();
+  const plain = proto.temporal.api.common.v1.Payload.encode(payload).finish();
   const small = deflateRawSync(plain);
   const compressed = small.length < plain.length;
   const { keyId, sealed } = ring.encrypt(compressed ? small : plain);
@@ -42,7 +42,7 @@ function decode(ring: KeyRing, payload: Payload): Payload {
   const opened = ring.decrypt(textOf(metadata?.[KEY_ID]), data);
   const plain =
     textOf(metadata?.[COMPRESSION]) === 'deflate' ? inflateRawSync(opened, { maxOutputLength: MAX_INFLATED }) : opened;
-  return temporal.api.common.v1.Payload.decode(plain);
+  return proto.temporal.api.common.v1.Payload.decode(plain);
 }
 
 function textOf(bytes: Uint8Array | undefined): string {
