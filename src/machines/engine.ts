@@ -167,6 +167,23 @@ export interface MachineSample {
   networkTransmitBytes: number;
   diskReadBytes: number;
   diskWrittenBytes: number;
+  /**
+   * The counters of each container behind the sums above. Whoever adds up over time needs them: in the sums, a container that
+   * ends while another starts hides what the new one used. Absent: the machine counts as one.
+   */
+  parts?: readonly MachineCounters[];
+}
+
+/** Counters since the container's start. They begin anew when it is started again. */
+export interface MachineCounters {
+  /** Container id. */
+  id: string;
+  cpuSeconds: number;
+  throttledSeconds?: number;
+  networkReceiveBytes: number;
+  networkTransmitBytes: number;
+  diskReadBytes: number;
+  diskWrittenBytes: number;
 }
 
 export const MACHINE_ERROR_CODES = {

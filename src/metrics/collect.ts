@@ -1,56 +1,86 @@
-import { setTimeout as delay } from 'node:timers/promises';
+import { systemClock, type Clock } from './clock.js';
 import type { MetricsDocument } from './document.js';
-import { PrometheusError, type PrometheusClient, type Series } from './prometheus-client.js';
-import { chooseStep, fillQuery, MAX_POINTS_PER_QUERY, type MetricQueries } from './queries.js';
+import { PrometheusError } from './errors.js';
+import { waitForLastScrape, type LastScrape, type ScrapeWait } from './last-scrape.js';
+import type { PrometheusClient, Series } from './prometheus-client.js';
+import { fillQuery } from './queries.js';
+import { alignToEnd, chooseStep, splitRange, type QueryRange } from './range.js';
 
-export interface CollectRequest {
+export interface CollectRequest extends ScrapeWait {
+  /** Workflow id. */
   job: string;
   name: string;
   project: string;
   machine: string;
   engine: string;
-  selector: { name: string; value: string };
-  /** `endMs`: when the script ended. */
-  window: { startMs: number; endMs: number };
   stages: MetricsDocument['stages'];
-  queries: MetricQueries;
+  /** The finest step wanted; a long job or a slow scrape makes it a multiple. */
   stepMs: number;
-  /** How long to wait for the scrape that covers the end of the script. */
-  scrapeWaitMs: number;
   aggregate: MetricsDocument['aggregate'];
 }
 
-const LOOK_MS = 250;
-
 /**
- * Everything about one job's machine in its window. Prometheus that cannot be reached is an error (try again later); a query
+ * Everything about one job's machine in its window. A Prometheus that cannot be asked is an error (try again later); a query
  * that it refuses stands in the document with the reason; a machine that it never saw is the outcome `no_samples`.
- * @throws PrometheusError when the whole collection should be tried again
+ * @throws PrometheusError when the whole collection should be tried again, or, not retryable, when every query was refused
  */
 export async function collectMetrics(
   prometheus: PrometheusClient,
   request: CollectRequest,
   signal: AbortSignal,
+  clock: Clock = systemClock,
 ): Promise<MetricsDocument> {
-  const endMs = await waitForLastScrape(prometheus, request, signal);
-  const window = { startMs: request.window.startMs, endMs };
-  const stepMs = chooseStep(window.endMs - window.startMs, request.stepMs);
-  const queries: Record<string, string> = {};
-  const series: MetricsDocument['series'] = [];
-  const skipped: MetricsDocument['skipped'] = [];
-  for (const [query, template] of Object.entries(request.queries)) {
-    const text = fillQuery(template, request.selector, stepMs);
-    queries[query] = text;
+  const last = await waitForLastScrape({ prometheus, clock, signal }, request);
+  const window = { startMs: Math.min(request.window.startMs, last.endMs), endMs: last.endMs };
+  const stepMs = chooseStep(window.endMs - window.startMs, request.stepMs, last.scrapeIntervalMs);
+  const queries = Object.fromEntries(
+    Object.entries(request.queries).map(([query, template]) => [query, fillQuery(template, request.selector, stepMs)]),
+  );
+  const answers = await queryAll(prometheus, queries, alignToEnd(window, stepMs), signal);
+  return toDocument(request, { last, window, stepMs, queries, ...answers, collectedAtMs: clock.now() });
+}
+
+type Answers = Pick<MetricsDocument, 'series' | 'skipped'>;
+
+/** One after another: a job's metrics are in no hurry, and Prometheus serves people too. */
+async function queryAll(
+  prometheus: PrometheusClient,
+  queries: Record<string, string>,
+  range: QueryRange,
+  signal: AbortSignal,
+): Promise<Answers> {
+  const answers: Answers = { series: [], skipped: [] };
+  for (const [query, text] of Object.entries(queries)) {
     try {
-      const found = await queryInRanges(prometheus, text, { ...window, stepMs }, signal);
-      series.push(...found.map(({ labels, values }) => ({ query, labels, values })));
+      const found = await queryInRanges(prometheus, text, range, signal);
+      answers.series.push(...found.map(({ labels, values }) => ({ query, labels, values })));
     } catch (error) {
       if (!(error instanceof PrometheusError) || error.retryable) throw error;
-      skipped.push({ query, reason: error.message });
+      answers.skipped.push({ query, reason: error.message });
     }
   }
-  const points = series.reduce((total, { values }) => total + values.length, 0);
+  const count = Object.keys(queries).length;
+  if (count > 0 && answers.skipped.length === count) throw allRefused(answers.skipped);
+  return answers;
+}
+
+/** Nothing is known then of whether there are samples, so that is not an outcome to keep. */
+function allRefused(skipped: MetricsDocument['skipped']): PrometheusError {
+  const reasons = skipped.map(({ query, reason }) => `${query}: ${reason}`).join('; ');
+  return new PrometheusError('PROMETHEUS_REFUSED', `Every query of metrics.queries was refused: ${reasons}`);
+}
+
+interface Collected extends Answers {
+  last: LastScrape;
+  window: MetricsDocument['window'];
+  stepMs: number;
+  queries: Record<string, string>;
+  collectedAtMs: number;
+}
+
+function toDocument(request: CollectRequest, collected: Collected): MetricsDocument {
   const { job, name, project, machine, engine, selector, stages, aggregate } = request;
+  const { last, ...found } = collected;
   return {
     version: 1,
     job,
@@ -58,58 +88,20 @@ export async function collectMetrics(
     project,
     machine,
     engine,
-    outcome: points > 0 ? 'samples' : 'no_samples',
-    window,
-    stepMs,
+    outcome: collected.series.some(({ values }) => values.length > 0) ? 'samples' : 'no_samples',
+    ...(last.scrapeIntervalMs === undefined ? {} : { scrapeIntervalMs: last.scrapeIntervalMs }),
     selector,
     stages,
-    queries,
-    series,
-    skipped,
     aggregate,
-    collectedAtMs: Date.now(),
+    ...found,
   };
 }
 
-/** @returns the end of the window: when the scrape was made that covers the end of the script, if it came in time */
-async function waitForLastScrape(
-  prometheus: PrometheusClient,
-  request: CollectRequest,
-  signal: AbortSignal,
-): Promise<number> {
-  const { endMs } = request.window;
-  const matcher = `{__name__=~"holdfast_machine_cpu_seconds_total",${request.selector.name}="${request.selector.value}"}`;
-  const [firstQuery] = Object.values(request.queries);
-  // Only our own metrics are known well enough to wait for; of others the wait is the time itself.
-  const ours = Object.values(request.queries).some((query) => query.includes('holdfast_machine_'));
-  const deadline = endMs + request.scrapeWaitMs;
-  for (;;) {
-    if (!ours || firstQuery === undefined) {
-      if (Date.now() >= deadline) return deadline;
-    } else {
-      const scrapedAtMs = await lastScrape(prometheus, matcher, signal);
-      if (scrapedAtMs !== undefined && scrapedAtMs >= endMs) return scrapedAtMs;
-      if (Date.now() >= deadline) return Math.max(endMs, scrapedAtMs ?? 0);
-    }
-    await delay(LOOK_MS, undefined, { signal });
-  }
-}
-
-async function lastScrape(
-  prometheus: PrometheusClient,
-  matcher: string,
-  signal: AbortSignal,
-): Promise<number | undefined> {
-  const found = await prometheus.query(`max(timestamp(${matcher}))`, signal);
-  const value = found[0]?.values[0]?.[1];
-  return value === undefined ? undefined : Number(value) * 1000;
-}
-
-/** Long windows in ranges that Prometheus accepts; no point twice. */
+/** Long windows in ranges that Prometheus accepts, put together again by their labels. */
 async function queryInRanges(
   prometheus: PrometheusClient,
   query: string,
-  range: { startMs: number; endMs: number; stepMs: number },
+  range: QueryRange,
   signal: AbortSignal,
 ): Promise<Series[]> {
   const merged = new Map<string, Series>();
@@ -122,13 +114,4 @@ async function queryInRanges(
     }
   }
   return [...merged.values()];
-}
-
-export function splitRange(range: { startMs: number; endMs: number; stepMs: number }) {
-  const parts: (typeof range)[] = [];
-  const spanMs = (MAX_POINTS_PER_QUERY - 1) * range.stepMs;
-  for (let startMs = range.startMs; startMs <= range.endMs; startMs += spanMs + range.stepMs) {
-    parts.push({ startMs, endMs: Math.min(startMs + spanMs, range.endMs), stepMs: range.stepMs });
-  }
-  return parts;
 }

@@ -1,33 +1,76 @@
 /** What is asked of Prometheus for a job, by name; `{selector}` and `{interval}` are filled in, all other braces are PromQL's. */
 export type MetricQueries = Readonly<Record<string, string>>;
 
-/** From Holdfast's own machine metrics. */
+/**
+ * From Holdfast's own machine metrics. Two workers may sample the same machine (a rolling restart), and a machine may be
+ * scraped by two jobs of Prometheus: `max without` makes them one series, where a sum would count the machine twice.
+ */
 export const HOLDFAST_QUERIES: MetricQueries = {
-  cpu: 'rate(holdfast_machine_cpu_seconds_total{{selector}}[{interval}])',
-  memory: 'holdfast_machine_memory_bytes{{selector}}',
-  network_receive: 'rate(holdfast_machine_network_receive_bytes_total{{selector}}[{interval}])',
-  network_transmit: 'rate(holdfast_machine_network_transmit_bytes_total{{selector}}[{interval}])',
-  disk_read: 'rate(holdfast_machine_disk_read_bytes_total{{selector}}[{interval}])',
-  disk_write: 'rate(holdfast_machine_disk_written_bytes_total{{selector}}[{interval}])',
+  cpu: onePerMachine('rate(holdfast_machine_cpu_seconds_total{{selector}}[{interval}])'),
+  memory: onePerMachine('holdfast_machine_memory_bytes{{selector}}'),
+  network_receive: onePerMachine('rate(holdfast_machine_network_receive_bytes_total{{selector}}[{interval}])'),
+  network_transmit: onePerMachine('rate(holdfast_machine_network_transmit_bytes_total{{selector}}[{interval}])'),
+  disk_read: onePerMachine('rate(holdfast_machine_disk_read_bytes_total{{selector}}[{interval}])'),
+  disk_write: onePerMachine('rate(holdfast_machine_disk_written_bytes_total{{selector}}[{interval}])'),
 };
 
-/** A rate needs two samples in its interval: four steps are Prometheus' own advice. */
-const STEPS_PER_INTERVAL = 4;
+/**
+ * From cAdvisor: one series a container of the machine. The engine's `metricsLabel` is then
+ * `{name: container_label_holdfast_machine, value: "{machine}"}`.
+ */
+export const CADVISOR_QUERIES: MetricQueries = {
+  cpu: 'sum without (cpu) (rate(container_cpu_usage_seconds_total{{selector}}[{interval}]))',
+  memory: 'container_memory_working_set_bytes{{selector}}',
+  network_receive: 'sum without (interface) (rate(container_network_receive_bytes_total{{selector}}[{interval}]))',
+  network_transmit: 'sum without (interface) (rate(container_network_transmit_bytes_total{{selector}}[{interval}]))',
+  disk_read: 'sum without (device) (rate(container_fs_reads_bytes_total{{selector}}[{interval}]))',
+  disk_write: 'sum without (device) (rate(container_fs_writes_bytes_total{{selector}}[{interval}]))',
+};
 
+const REAL_INTERFACES = 'device!~"lo|veth.*|docker.*|br-.*"';
+
+/**
+ * From node_exporter, for providers that make a machine of its own for each job: on a shared host these are the figures of all
+ * its jobs. The engine's `metricsLabel` is then e.g. `{name: instance, value: "{machine}:9100"}`.
+ */
+export const NODE_EXPORTER_QUERIES: MetricQueries = {
+  cpu: 'sum without (cpu, mode) (rate(node_cpu_seconds_total{mode!~"idle|iowait|steal",{selector}}[{interval}]))',
+  memory: 'node_memory_MemTotal_bytes{{selector}} - node_memory_MemAvailable_bytes{{selector}}',
+  network_receive: `sum without (device) (rate(node_network_receive_bytes_total{${REAL_INTERFACES},{selector}}[{interval}]))`,
+  network_transmit: `sum without (device) (rate(node_network_transmit_bytes_total{${REAL_INTERFACES},{selector}}[{interval}]))`,
+  disk_read: 'sum without (device) (rate(node_disk_read_bytes_total{{selector}}[{interval}]))',
+  disk_write: 'sum without (device) (rate(node_disk_written_bytes_total{{selector}}[{interval}]))',
+};
+
+export const QUERY_PRESETS = {
+  holdfast: HOLDFAST_QUERIES,
+  cadvisor: CADVISOR_QUERIES,
+  node_exporter: NODE_EXPORTER_QUERIES,
+} as const satisfies Record<string, MetricQueries>;
+export type QueryPreset = keyof typeof QUERY_PRESETS;
+
+/**
+ * Fills in a query's two placeholders; what is put in is not looked at again.
+ * @param template e.g. `rate(x{{selector}}[{interval}])`, of which `{selector}` stands inside the metric's own braces
+ * @returns e.g. `rate(x{machine="hf-1"}[5s])`
+ */
 export function fillQuery(template: string, selector: { name: string; value: string }, stepMs: number): string {
-  const escaped = selector.value.replaceAll('\\', '\\\\').replaceAll('"', '\\"').replaceAll('\n', '\\n');
-  const seconds = Math.ceil((stepMs * STEPS_PER_INTERVAL) / 1000);
-  return template
-    .replaceAll('{selector}', () => `${selector.name}="${escaped}"`)
-    .replaceAll('{interval}', () => `${String(seconds)}s`);
+  return template.replaceAll(/\{(selector|interval)\}/g, (_match, placeholder: string) =>
+    placeholder === 'selector' ? toMatcher(selector) : toPromDuration(stepMs),
+  );
 }
 
-/** A graph is no better for more points than this. */
-const MAX_POINTS = 1000;
-/** Prometheus refuses a range query of more. */
-export const MAX_POINTS_PER_QUERY = 11_000;
+/** `label="value"`, the value escaped as PromQL's strings are. */
+export function toMatcher(selector: { name: string; value: string }): string {
+  const escaped = selector.value.replaceAll('\\', '\\\\').replaceAll('"', '\\"').replaceAll('\n', '\\n');
+  return `${selector.name}="${escaped}"`;
+}
 
-/** @returns the configured step, or the smallest multiple of it that keeps a long job within 1,000 points */
-export function chooseStep(windowMs: number, stepMs: number): number {
-  return stepMs * Math.max(1, Math.ceil(windowMs / stepMs / (MAX_POINTS - 1)));
+/** PromQL's durations are whole numbers: `5s`, `1500ms`. */
+export function toPromDuration(ms: number): string {
+  return ms % 1000 === 0 ? `${String(ms / 1000)}s` : `${String(ms)}ms`;
+}
+
+function onePerMachine(query: string): string {
+  return `max without (instance, job) (${query})`;
 }

@@ -1,160 +1,184 @@
-import { Counter, Gauge, type Registry } from 'prom-client';
 import type { Engine, MachineSample } from '../machines/engine.js';
 import type { Logger } from './logger.js';
+import { advance, type Counters, type Tally } from './machine-counters.js';
+import { createMachineMetrics } from './machine-metrics.js';
 import type { WorkerMetrics } from './metrics.js';
 
-/** After its end a machine's last values are served for this long: two scrapes at Prometheus' usual minute would be missed anyway. */
+/** After its end a machine's last values are served for this long, so that the scrape that covers the end still finds them. */
 const KEEP_MS = 60_000;
+/** An engine that does not answer must not stop the sampling of the others. */
+const SAMPLE_TIMEOUT_MS = 10_000;
+/** Prometheus waits 10 s for a scrape by default: better slightly old values than none. */
+const SCRAPE_WAIT_MS = 2_000;
 
-const COUNTERS = {
-  cpuSeconds: 'machine_cpu_seconds_total',
-  networkReceiveBytes: 'machine_network_receive_bytes_total',
-  networkTransmitBytes: 'machine_network_transmit_bytes_total',
-  diskReadBytes: 'machine_disk_read_bytes_total',
-  diskWrittenBytes: 'machine_disk_written_bytes_total',
-  throttledSeconds: 'machine_cpu_throttled_seconds_total',
-} as const;
-type CounterField = keyof typeof COUNTERS;
-
-const HELP: Record<CounterField, string> = {
-  cpuSeconds: 'CPU time of all containers of the machine',
-  networkReceiveBytes: 'Bytes received by the machine',
-  networkTransmitBytes: 'Bytes sent by the machine',
-  diskReadBytes: 'Bytes read from block devices',
-  diskWrittenBytes: 'Bytes written to block devices',
-  throttledSeconds: 'Time for which the machine was denied CPU by its limit',
-};
+export interface LiveMachine {
+  machine: string;
+  engine: string;
+  /** Workflow id. */
+  job: string;
+}
 
 /** Samples the machines of this worker's engines and serves them with a label `machine`. */
 export interface MachineCollector {
+  /** Samples at once, then at every interval. */
   start(): void;
   stop(): void;
-  /** The live machines by engine, as of the last sample. */
-  live(): { machine: string; engine: string; job: string }[];
+  /** For a scrape: samples now if the last time is longer ago than half an interval. Never throws, never waits long. */
+  freshen(): Promise<void>;
+  /** The machines of each engine's last sample. */
+  live(): LiveMachine[];
+  /** The metrics of one machine in Prometheus' text format; undefined when it is not served (any more). */
+  textOf(machine: string): Promise<string | undefined>;
 }
 
-interface Known {
-  engine: string;
-  job: string;
-  seenAtMs: number;
-  last: Record<CounterField, number>;
-}
-
-export function createMachineCollector(deps: {
+export interface MachineCollectorDeps {
   engines: readonly Engine[];
   metrics: WorkerMetrics;
   logger: Logger;
   intervalMs: number;
-}): MachineCollector {
-  const { engines, metrics, logger } = deps;
-  const published = createPublished(metrics.registry);
+  /** Unix milliseconds; default: the system's clock. */
+  now?: () => number;
+}
+
+interface Known extends LiveMachine {
+  /** What Prometheus knows it by. */
+  label: string;
+  seenAtMs: number;
+  served: boolean;
+  tally: Tally;
+}
+
+interface EngineState {
+  engine: Engine;
+  /** When its last sample was taken; undefined: never yet. */
+  sampledAtMs: number | undefined;
+  failing: boolean;
+}
+
+export function createMachineCollector(deps: MachineCollectorDeps): MachineCollector {
+  const { metrics, logger, intervalMs, now = Date.now } = deps;
+  const published = createMachineMetrics(metrics.registry);
+  const states = deps.engines.map((engine): EngineState => ({ engine, sampledAtMs: undefined, failing: false }));
   const machines = new Map<string, Known>();
+  const stopping = new AbortController();
+  let sampling: Promise<void> | undefined;
+  let sampledAtMs = -Infinity;
   let timer: NodeJS.Timeout | undefined;
-  let stopped = false;
 
-  function publish(engine: Engine, sample: MachineSample): void {
-    const { value } = engine.metricsLabel(sample.machine);
-    const known = machines.get(value) ?? { engine: engine.name, job: sample.job, seenAtMs: 0, last: zero() };
-    machines.set(value, known);
-    known.seenAtMs = Date.now();
-    published.memory.set({ machine: value }, sample.memoryBytes);
-    if (sample.memoryLimitBytes !== undefined) published.memoryLimit.set({ machine: value }, sample.memoryLimitBytes);
-    for (const field of Object.keys(COUNTERS) as CounterField[]) {
-      const now = sample[field] ?? 0;
-      const before = known.last[field];
-      // A container that is started again counts from zero: what it has counted since is all new.
-      const delta = now >= before ? now - before : now;
-      if (delta > 0) published.counters[field].inc({ machine: value }, delta);
-      else published.counters[field].inc({ machine: value }, 0);
-      known.last[field] = now;
+  for (const { engine } of states) metrics.capacity.set({ engine: engine.name }, engine.capacity);
+
+  function publish({ engine, sampledAtMs: sampledBefore }: EngineState, sample: MachineSample, atMs: number): void {
+    const known = machines.get(sample.machine) ?? toKnown(engine, sample);
+    const isNew = !machines.has(sample.machine);
+    machines.set(sample.machine, known);
+    Object.assign(known, { job: sample.job, seenAtMs: atMs, served: true });
+    const used = advance(known.tally, sample);
+    published.set(known.label, sample);
+    // What a machine used before this worker came was another worker's to count: shown here it would look like work done
+    // since that one's last scrape. From 0 Prometheus sees a restarted counter, and nothing else.
+    published.add(known.label, isNew && sampledBefore === undefined ? zeroed(used) : used);
+  }
+
+  async function sampleEngine(state: EngineState): Promise<void> {
+    const { engine } = state;
+    const signal = AbortSignal.any([stopping.signal, AbortSignal.timeout(SAMPLE_TIMEOUT_MS)]);
+    try {
+      const samples = await orAborted(engine.sample({ signal }), signal);
+      const atMs = now();
+      for (const sample of samples) publish(state, sample, atMs);
+      state.sampledAtMs = atMs;
+      const free = await orAborted(engine.freeSlots({ signal }), signal);
+      metrics.machines.set({ engine: engine.name }, engine.capacity - free);
+      if (state.failing) logger.info({ engine: engine.name }, 'The machines of an engine can be sampled again');
+      state.failing = false;
+    } catch (error) {
+      if (stopping.signal.aborted) return;
+      if (!state.failing) {
+        logger.warn({ engine: engine.name, error: String(error) }, 'The machines of an engine cannot be sampled');
+      }
+      state.failing = true;
     }
   }
 
+  /** A machine of an engine that does not answer is no longer served, but not forgotten: it may still be there afterwards. */
   function forget(): void {
-    const before = Date.now() - KEEP_MS;
+    const oldestMs = now() - KEEP_MS;
     for (const [machine, known] of machines) {
-      if (known.seenAtMs > before) continue;
-      machines.delete(machine);
-      published.memory.remove({ machine });
-      published.memoryLimit.remove({ machine });
-      for (const counter of Object.values(published.counters)) counter.remove({ machine });
+      if (known.seenAtMs > oldestMs) continue;
+      if (known.served) published.remove(known.label);
+      known.served = false;
+      if ((stateOf(known)?.sampledAtMs ?? 0) > known.seenAtMs) machines.delete(machine);
     }
   }
 
-  async function sample(): Promise<void> {
-    await Promise.all(
-      engines.map(async (engine) => {
-        metrics.capacity.set({ engine: engine.name }, engine.capacity);
-        try {
-          for (const entry of await engine.sample({})) publish(engine, entry);
-          metrics.machines.set({ engine: engine.name }, engine.capacity - (await engine.freeSlots({})));
-        } catch (error) {
-          logger.warn({ engine: engine.name, error: String(error) }, 'The machines of an engine could not be sampled');
-        }
-      }),
-    );
+  function stateOf(known: Known): EngineState | undefined {
+    return states.find(({ engine }) => engine.name === known.engine);
+  }
+
+  async function sampleAll(): Promise<void> {
+    await Promise.all(states.map(sampleEngine));
+    sampledAtMs = now();
     forget();
   }
 
+  /** One at a time: who asks while a sample is being taken gets that one. */
+  function sample(): Promise<void> {
+    sampling ??= sampleAll().finally(() => {
+      sampling = undefined;
+      schedule();
+    });
+    return sampling;
+  }
+
   function schedule(): void {
-    timer = setTimeout(() => {
-      void sample().finally(() => {
-        if (!stopped) schedule();
-      });
-    }, deps.intervalMs);
+    clearTimeout(timer);
+    if (!stopping.signal.aborted) timer = setTimeout(() => void sample(), intervalMs);
   }
 
   return {
-    start: schedule,
+    start: () => void sample(),
     stop() {
-      stopped = true;
+      stopping.abort();
       clearTimeout(timer);
     },
-    live() {
-      const recent = Date.now() - deps.intervalMs * 3;
-      return [...machines].flatMap(([machine, { engine, job, seenAtMs }]) =>
-        seenAtMs > recent ? [{ machine, engine, job }] : [],
-      );
+    async freshen() {
+      if (stopping.signal.aborted || now() - sampledAtMs <= intervalMs / 2) return;
+      const patience = AbortSignal.timeout(SCRAPE_WAIT_MS);
+      await orAborted(sample(), patience).catch(() => undefined); // the last values are served then
+    },
+    live: () =>
+      [...machines.values()]
+        .filter((known) => known.seenAtMs === stateOf(known)?.sampledAtMs)
+        .map(({ machine, engine, job }) => ({ machine, engine, job })),
+    async textOf(machine) {
+      const known = machines.get(machine);
+      return known?.served === true ? await published.textOf(known.label) : undefined;
     },
   };
 }
 
-function zero(): Record<CounterField, number> {
-  return {
-    cpuSeconds: 0,
-    networkReceiveBytes: 0,
-    networkTransmitBytes: 0,
-    diskReadBytes: 0,
-    diskWrittenBytes: 0,
-    throttledSeconds: 0,
-  };
+/** A label of another name belongs to another exporter (cAdvisor's, say); ours is then the machine's own name. */
+function toKnown(engine: Engine, { machine, job }: MachineSample): Known {
+  const { name, value } = engine.metricsLabel(machine);
+  const label = name === 'machine' ? value : machine;
+  return { machine, label, engine: engine.name, job, seenAtMs: 0, served: false, tally: new Map() };
 }
 
-function createPublished(registry: Registry) {
-  const registers = [registry];
-  const labelNames = ['machine'] as const;
-  const counter = (field: CounterField) =>
-    new Counter({ name: `holdfast_${COUNTERS[field]}`, help: HELP[field], labelNames, registers });
-  return {
-    memory: new Gauge({
-      name: 'holdfast_machine_memory_bytes',
-      help: 'Memory of the machine without droppable page cache',
-      labelNames,
-      registers,
-    }),
-    memoryLimit: new Gauge({
-      name: 'holdfast_machine_memory_limit_bytes',
-      help: 'Memory limit of the machine',
-      labelNames,
-      registers,
-    }),
-    counters: {
-      cpuSeconds: counter('cpuSeconds'),
-      networkReceiveBytes: counter('networkReceiveBytes'),
-      networkTransmitBytes: counter('networkTransmitBytes'),
-      diskReadBytes: counter('diskReadBytes'),
-      diskWrittenBytes: counter('diskWrittenBytes'),
-      throttledSeconds: counter('throttledSeconds'),
-    } satisfies Record<CounterField, Counter<'machine'>>,
-  };
+function zeroed(used: Counters): Counters {
+  return Object.fromEntries(Object.keys(used).map((field) => [field, 0]));
+}
+
+/** Whoever is called may not heed its signal. */
+async function orAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  if (signal.aborted) throw signal.reason as Error;
+  let onAbort: (() => void) | undefined;
+  const aborted = new Promise<never>((_resolve, reject) => {
+    onAbort = () => reject(signal.reason as Error);
+    signal.addEventListener('abort', onAbort, { once: true });
+  });
+  try {
+    return await Promise.race([work, aborted]);
+  } finally {
+    if (onAbort !== undefined) signal.removeEventListener('abort', onAbort);
+  }
 }

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { fastify, type FastifyInstance } from 'fastify';
 import type { MachineCollector } from './machine-collector.js';
 import type { WorkerMetrics } from './metrics.js';
@@ -11,60 +12,120 @@ export interface MetricsServer {
   close(): Promise<void>;
 }
 
-/** `/metrics`, `/healthz`, `/readyz`, `/sd/machines`, and what others register. */
-export async function startMetricsServer(options: {
+export interface MetricsServerOptions {
+  /** `host:port`; port 0 takes any free one. */
   listenAddress: string;
   metrics: WorkerMetrics;
   collector: MachineCollector;
   checks: Record<string, ReadinessCheck>;
-  /** Metrics in text form that come from elsewhere (the Temporal SDK's). */
+  /** Metrics in text form that come from elsewhere (the Temporal SDK's). Left out of a scrape when it throws. */
   extraMetrics?: () => Promise<string>;
   register?: (app: FastifyInstance) => void;
-}): Promise<MetricsServer> {
-  const app = fastify({ logger: false, bodyLimit: 4 * 1024 * 1024 });
-  const { registry } = options.metrics;
-  let ownAddress = options.listenAddress;
+}
 
-  app.get('/metrics', async (_request, reply) => {
-    const own = await registry.metrics();
-    const extra = options.extraMetrics === undefined ? '' : await options.extraMetrics().catch(() => '');
-    return reply.type(registry.contentType).send(own + extra);
-  });
+/** A check that hangs is a check that fails; load balancers ask every few seconds. */
+const CHECK_TIMEOUT_MS = 3_000;
+
+/**
+ * `/metrics`, `/metrics/machine?machine=…` (one machine alone, for service discovery), `/healthz` (the process answers),
+ * `/readyz` (what it needs answers), `/sd/machines`, and what others register. Nothing on it is secret or can be changed.
+ * @throws Error when the address cannot be listened on
+ */
+export async function startMetricsServer(options: MetricsServerOptions): Promise<MetricsServer> {
+  // Prometheus keeps its connections open: they must not hold up the end of the worker.
+  const app = fastify({ logger: false, bodyLimit: 4 * 1024 * 1024, forceCloseConnections: true });
+  addMetricsRoutes(app, options);
   app.get('/healthz', () => ({ status: 'ok' }));
   app.get('/readyz', async (_request, reply) => {
     const results = await Promise.all(
       Object.entries(options.checks).map(async ([name, check]) => [name, await outcomeOf(check)] as const),
     );
     const ready = results.every(([, outcome]) => outcome === 'ok');
-    return reply
+    return await reply
       .code(ready ? 200 : 503)
       .send({ status: ready ? 'ok' : 'not ready', checks: Object.fromEntries(results) });
   });
-  // Prometheus' HTTP service discovery: one target a machine, all scraped at this worker.
-  app.get('/sd/machines', () =>
-    options.collector.live().map(({ machine, engine }) => ({
-      targets: [ownAddress],
-      labels: { __meta_holdfast_machine: machine, __meta_holdfast_engine: engine },
-    })),
-  );
   options.register?.(app);
-
-  const { host, port } = splitAddress(options.listenAddress);
-  await app.listen({ host, port });
-  const bound = app.server.address();
-  if (typeof bound === 'object' && bound !== null) ownAddress = `${host}:${String(bound.port)}`;
-  return { address: ownAddress, close: () => app.close() };
+  return { address: await listen(app, options.listenAddress), close: () => app.close() };
 }
 
-async function outcomeOf(check: ReadinessCheck): Promise<string> {
+function addMetricsRoutes(app: FastifyInstance, options: MetricsServerOptions): void {
+  const { collector } = options;
+  const { registry } = options.metrics;
+
+  app.get('/metrics', async (_request, reply) => {
+    const [extra] = await Promise.all([
+      // Its absence shows in its own metrics; ours must not go with it.
+      options.extraMetrics?.().catch(() => '') ?? '',
+      collector.freshen(),
+    ]);
+    return await reply.type(registry.contentType).send((await registry.metrics()) + extra);
+  });
+
+  app.get<{ Querystring: { machine?: string } }>('/metrics/machine', async (request, reply) => {
+    await collector.freshen();
+    const text = await collector.textOf(request.query.machine ?? '');
+    if (text === undefined) return await reply.code(404).type('text/plain').send('This machine is not here.\n');
+    return await reply.type(registry.contentType).send(text);
+  });
+
+  // Prometheus' HTTP service discovery. A target a machine, each a page of its own: were all of them `/metrics`, each machine
+  // would be scraped once per machine. The address is the one by which whoever asks has reached us.
+  app.get('/sd/machines', async (request) => {
+    await collector.freshen();
+    return collector.live().map(({ machine, engine, job }) => ({
+      targets: [request.host],
+      labels: {
+        __metrics_path__: '/metrics/machine',
+        __param_machine: machine,
+        instance: machine,
+        __meta_holdfast_machine: machine,
+        __meta_holdfast_engine: engine,
+        __meta_holdfast_job: job,
+      },
+    }));
+  });
+}
+
+async function listen(app: FastifyInstance, listenAddress: string): Promise<string> {
+  const { host, port } = splitAddress(listenAddress);
   try {
-    await check();
+    await app.listen({ host, port });
+  } catch (cause) {
+    await app.close();
+    const code = cause instanceof Error && 'code' in cause ? String(cause.code) : String(cause);
+    throw new Error(`metricsServer.listenAddress: cannot listen on ${listenAddress} (${LISTEN_ERRORS[code] ?? code})`, {
+      cause,
+    });
+  }
+  const bound = app.server.address();
+  if (typeof bound !== 'object' || bound === null) return listenAddress;
+  return `${host.includes(':') ? `[${host}]` : host}:${String(bound.port)}`;
+}
+
+const LISTEN_ERRORS: Record<string, string> = {
+  EADDRINUSE: 'another process listens there: stop it or choose another port',
+  EADDRNOTAVAIL: 'this machine has no such address',
+  EACCES: 'this port needs privileges: choose one above 1023',
+  ENOTFOUND: 'no such host name',
+};
+
+async function outcomeOf(check: ReadinessCheck): Promise<string> {
+  const timeout = new AbortController();
+  try {
+    const late = delay(CHECK_TIMEOUT_MS, undefined, { signal: timeout.signal }).then(() => {
+      throw new Error(`no answer within ${String(CHECK_TIMEOUT_MS / 1000)} s`);
+    });
+    await Promise.race([check(), late]);
     return 'ok';
   } catch (error) {
     return error instanceof Error ? error.message : String(error);
+  } finally {
+    timeout.abort();
   }
 }
 
+/** @param address `host:port`, an IPv6 host in brackets */
 export function splitAddress(address: string): { host: string; port: number } {
   const colon = address.lastIndexOf(':');
   return { host: address.slice(0, colon).replace(/^\[|\]$/g, ''), port: Number(address.slice(colon + 1)) };

@@ -1,4 +1,5 @@
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
+import { JOB_STATES } from '../contracts/names.js';
 
 /** Everything that a worker says of itself; names are fixed (docs/metrics.md). Labels are bounded: no job, path or URL. */
 export interface WorkerMetrics {
@@ -17,11 +18,14 @@ export interface WorkerMetrics {
   metricsCollections: Counter<'outcome'>;
 }
 
-/** GitLab runner's own buckets (gitlab-protocol section 10), so that dashboards can be moved. */
+/** GitLab runner's buckets (gitlab-protocol section 10), so that dashboards can be moved. */
 const STAGE_BUCKETS = [1, 3, 10, 30, 60, 120, 300, 900, 1800, 3600];
-const JOB_BUCKETS = [1, 3, 10, 30, 60, 120, 300, 900, 1800, 3600, 7200, 14_400];
+const QUEUE_BUCKETS = STAGE_BUCKETS;
+/** The same, and three below its first one of 30 s: our overhead is to be seen. */
+const JOB_BUCKETS = [1, 3, 10, 30, 60, 300, 600, 1800, 3600, 7200, 10_800, 18_000, 36_000];
 const LAG_BUCKETS = [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300];
 
+/** A registry of its own with everything in it: two workers in one process do not meet. */
 export function createWorkerMetrics(version: { version: string; revision: string }): WorkerMetrics {
   const registry = new Registry();
   const registers = [registry];
@@ -33,7 +37,7 @@ export function createWorkerMetrics(version: { version: string; revision: string
     registers,
   });
   info.set({ ...version, node: process.version }, 1);
-  return {
+  const metrics: WorkerMetrics = {
     registry,
     jobs: new Gauge({ name: 'holdfast_jobs', help: 'Open jobs by state', labelNames: ['state'], registers }),
     jobsTotal: new Counter({
@@ -57,7 +61,7 @@ export function createWorkerMetrics(version: { version: string; revision: string
     jobQueueDuration: new Histogram({
       name: 'holdfast_job_queue_duration_seconds',
       help: 'From the start of the workflow to the machine',
-      buckets: JOB_BUCKETS,
+      buckets: QUEUE_BUCKETS,
       registers,
     }),
     jobStageDuration: new Histogram({
@@ -99,4 +103,13 @@ export function createWorkerMetrics(version: { version: string; revision: string
       registers,
     }),
   };
+  startAtZero(metrics);
+  return metrics;
+}
+
+/** A counter that appears with its first increase hides that increase from `rate` and `increase`. */
+function startAtZero({ jobs, jobsTotal, metricsCollections }: WorkerMetrics): void {
+  for (const state of JOB_STATES) jobs.set({ state }, 0);
+  for (const source of ['gitlab', 'client']) jobsTotal.inc({ source }, 0);
+  for (const outcome of ['uploaded', 'stored', 'no_samples', 'retried']) metricsCollections.inc({ outcome }, 0);
 }
