@@ -1,4 +1,5 @@
 const UNITS: Record<string, number> = {
+  ms: 0.001,
   s: 1,
   sec: 1,
   secs: 1,

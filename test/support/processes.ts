@@ -1,0 +1,74 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { createWriteStream } from 'node:fs';
+import { createServer } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
+
+/** A process of a test; ended by its id and nothing else. */
+export interface Process {
+  readonly pid: number;
+  kill(signal: NodeJS.Signals): void;
+  /** Ends it and waits until it has ended. */
+  stop(signal?: NodeJS.Signals): Promise<void>;
+  readonly exited: Promise<number | NodeJS.Signals | null>;
+}
+
+export function startProcess(command: string, args: string[], logFile: string, env: NodeJS.ProcessEnv = {}): Process {
+  const child: ChildProcess = spawn(command, args, {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: { ...process.env, ...env },
+  });
+  const log = createWriteStream(logFile, { flags: 'a' });
+  child.stdout?.pipe(log, { end: false });
+  child.stderr?.pipe(log, { end: false });
+  const exited = new Promise<number | NodeJS.Signals | null>((resolve) => {
+    child.once('exit', (code, signal) => resolve(signal ?? code));
+    child.once('error', () => resolve(null));
+  });
+  return {
+    pid: child.pid ?? 0,
+    exited,
+    kill: (signal) => void child.kill(signal),
+    async stop(signal = 'SIGTERM') {
+      child.kill(signal);
+      const killer = setTimeout(() => child.kill('SIGKILL'), 15_000);
+      await exited;
+      clearTimeout(killer);
+      log.end();
+    },
+  };
+}
+
+export async function freePort(): Promise<number> {
+  return await new Promise((resolve, reject) => {
+    const server = createServer();
+    server.once('error', reject);
+    server.listen(0, '127.0.0.1', () => {
+      const address = server.address();
+      server.close(() => resolve(typeof address === 'object' && address !== null ? address.port : 0));
+    });
+  });
+}
+
+/** Polls until it holds. @throws Error naming what did not come */
+export async function until(what: string, holds: () => Promise<boolean> | boolean, timeoutMs = 30_000): Promise<void> {
+  for (const deadline = Date.now() + timeoutMs; Date.now() < deadline; await delay(50)) {
+    if (await holds()) return;
+  }
+  throw new Error(`${what} did not come in ${String(timeoutMs / 1000)} s`);
+}
+
+export async function untilHttp(url: string, timeoutMs = 60_000): Promise<void> {
+  await until(
+    url,
+    async () => {
+      try {
+        const response = await fetch(url, { signal: AbortSignal.timeout(2_000) });
+        await response.arrayBuffer();
+        return response.ok;
+      } catch {
+        return false;
+      }
+    },
+    timeoutMs,
+  );
+}

@@ -1,0 +1,259 @@
+import { execFileSync } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { stringify } from 'yaml';
+import { createHoldfastClient, type HoldfastClient } from '../../src/client.js';
+import { createKeyFile } from '../../src/codec/key-ring.js';
+import { parseConfig } from '../../src/config/load.js';
+import { SEARCH_ATTRIBUTES } from '../../src/contracts/names.js';
+import { findTool } from '../../src/dev/tools.js';
+import { freePort, startProcess, untilHttp, type Process } from './processes.js';
+
+/** Temporal, Prometheus and a worker, all real, each a process that a test may kill. */
+export interface Stack {
+  readonly directory: string;
+  readonly shared: string;
+  readonly engine: string;
+  readonly configFile: string;
+  readonly temporalAddress: string;
+  readonly metricsUrl: string;
+  readonly client: HoldfastClient;
+  worker(): Process;
+  startWorker(): Promise<Process>;
+  startPrometheus(): Promise<void>;
+  stopPrometheus(): Promise<void>;
+  temporal(): Process;
+  startTemporal(): Promise<void>;
+  /** Containers, networks and volumes of this stack's engine that belong to a job. */
+  leftovers(): string[];
+  close(): Promise<void>;
+}
+
+export const TEST_IMAGE = 'holdfast/test-busybox:1';
+
+/** @param overrides merged into the configuration's top level */
+export async function startStack(
+  overrides: { engine?: object; metrics?: object; top?: object; prometheus?: boolean } = {},
+): Promise<Stack> {
+  ensureTestImage();
+  const directory = mkdtempSync(join(tmpdir(), 'holdfast-stack-'));
+  const shared = join(directory, 'shared');
+  mkdirSync(shared);
+  chmodSync(shared, 0o777);
+  const engine = `t-${randomBytes(4).toString('hex')}`;
+  const ports = {
+    temporal: await freePort(),
+    ui: await freePort(),
+    prometheus: await freePort(),
+    metrics: await freePort(),
+  };
+  const keyFile = join(directory, 'key');
+  await createKeyFile(keyFile);
+  const given = {
+    temporal: { address: `127.0.0.1:${String(ports.temporal)}` },
+    encryption: { keyFile },
+    store: { directory: join(directory, 'store') },
+    metricsServer: { listenAddress: `127.0.0.1:${String(ports.metrics)}` },
+    engines: [
+      {
+        name: engine,
+        defaultImage: TEST_IMAGE,
+        helperImage: 'alpine/git',
+        volumes: [`${shared}:/shared`],
+        ...overrides.engine,
+      },
+    ],
+    metrics: {
+      prometheusUrl: `http://127.0.0.1:${String(ports.prometheus)}`,
+      step: '1s',
+      sampleInterval: '500ms',
+      scrapeWait: '4s',
+      ...overrides.metrics,
+    },
+    ...overrides.top,
+  };
+  const configFile = join(directory, 'holdfast.yaml');
+  writeFileSync(configFile, stringify(given), { mode: 0o600 });
+  writeFileSync(
+    join(directory, 'prometheus.yml'),
+    stringify({
+      global: { scrape_interval: '1s' },
+      scrape_configs: [{ job_name: 'holdfast', static_configs: [{ targets: [`127.0.0.1:${String(ports.metrics)}`] }] }],
+    }),
+  );
+  const log = (name: string) => join(directory, `${name}.log`);
+  const metricsUrl = `http://127.0.0.1:${String(ports.metrics)}`;
+
+  let temporal: Process | undefined;
+  let prometheus: Process | undefined;
+  const workers: Process[] = [];
+
+  async function startTemporal(): Promise<void> {
+    temporal = startProcess(
+      findTool('temporal', '.holdfast'),
+      [
+        'server',
+        'start-dev',
+        '--ip=127.0.0.1',
+        `--port=${String(ports.temporal)}`,
+        `--ui-port=${String(ports.ui)}`,
+        `--db-filename=${join(directory, 'temporal.db')}`,
+        '--sqlite-pragma=journal_mode=wal',
+        '--sqlite-pragma=synchronous=normal',
+        '--log-level=error',
+        ...Object.entries(SEARCH_ATTRIBUTES).map(([name, type]) => `--search-attribute=${name}=${type}`),
+      ],
+      log('temporal'),
+    );
+    await untilHttp(`http://127.0.0.1:${String(ports.ui)}`);
+  }
+
+  async function startPrometheus(): Promise<void> {
+    prometheus = startProcess(
+      findTool('prometheus', '.holdfast'),
+      [
+        `--config.file=${join(directory, 'prometheus.yml')}`,
+        `--storage.tsdb.path=${join(directory, 'prometheus')}`,
+        `--web.listen-address=127.0.0.1:${String(ports.prometheus)}`,
+        '--log.level=error',
+      ],
+      log('prometheus'),
+    );
+    await untilHttp(`http://127.0.0.1:${String(ports.prometheus)}/-/ready`);
+  }
+
+  async function startWorker(): Promise<Process> {
+    const worker = startProcess(process.execPath, [resolve('dist/worker.js'), '--config', configFile], log('worker'));
+    workers.push(worker);
+    await untilHttp(`${metricsUrl}/readyz`);
+    return worker;
+  }
+
+  const client = await startAll().catch(async (error: unknown) => {
+    await stopAll();
+    throw error;
+  });
+
+  async function startAll(): Promise<HoldfastClient> {
+    await startTemporal();
+    if (overrides.prometheus !== false) await startPrometheus();
+    await startWorker();
+    return await createHoldfastClient(parseConfig(given, configFile));
+  }
+
+  async function stopAll(): Promise<void> {
+    for (const worker of workers) {
+      worker.kill('SIGCONT');
+      await worker.stop();
+    }
+    await prometheus?.stop();
+    await temporal?.stop('SIGKILL');
+    removeAll(engine);
+  }
+
+  function leftovers(): string[] {
+    const labels = ['--filter', `label=holdfast.engine=${engine}`];
+    const containers = docker('ps', '-a', ...labels, '--format', '{{.Label "holdfast.job"}} {{.Names}}').filter(
+      (line) => !line.includes('-warm-'),
+    );
+    return [...containers, ...docker('network', 'ls', ...labels, '--format', '{{.Name}}')];
+  }
+
+  return {
+    directory,
+    shared,
+    engine,
+    configFile,
+    temporalAddress: `127.0.0.1:${String(ports.temporal)}`,
+    metricsUrl,
+    client,
+    worker: () => {
+      const last = workers.at(-1);
+      if (last === undefined) throw new Error('No worker was started');
+      return last;
+    },
+    startWorker,
+    startPrometheus,
+    async stopPrometheus() {
+      await prometheus?.stop();
+      prometheus = undefined;
+    },
+    temporal: () => {
+      if (temporal === undefined) throw new Error('Temporal was not started');
+      return temporal;
+    },
+    startTemporal,
+    leftovers,
+    async close() {
+      await client.close();
+      await stopAll();
+      rmSync(directory, { recursive: true, force: true });
+    },
+  };
+}
+
+/** Whatever a failed test has left: only of this stack's own engine name. */
+function removeAll(engine: string): void {
+  const filter = ['--filter', `label=holdfast.engine=${engine}`];
+  const containers = docker('ps', '-aq', ...filter);
+  if (containers.length > 0) docker('rm', '-fv', ...containers);
+  const networks = docker('network', 'ls', '-q', ...filter);
+  if (networks.length > 0) docker('network', 'rm', ...networks);
+  const volumes = docker('volume', 'ls', '-q', ...filter);
+  if (volumes.length > 0) docker('volume', 'rm', '-f', ...volumes);
+}
+
+export function docker(...args: string[]): string[] {
+  return execFileSync('docker', args, { encoding: 'utf8' })
+    .split('\n')
+    .filter((line) => line !== '');
+}
+
+const APPLETS = [
+  'sh',
+  'cat',
+  'ls',
+  'sleep',
+  'date',
+  'mkdir',
+  'rm',
+  'head',
+  'tail',
+  'dd',
+  'seq',
+  'grep',
+  'wc',
+  'httpd',
+  'wget',
+  'touch',
+  'cp',
+  'ln',
+  'kill',
+  'id',
+  'env',
+  'awk',
+  'nc',
+  'od',
+  'sort',
+  'chmod',
+  'ps',
+  'test',
+  'true',
+  'false',
+  'yes',
+  'sync',
+];
+
+/** A small image of one static program, made here, since no registry may be in reach. */
+export function ensureTestImage(): void {
+  if (docker('images', '-q', TEST_IMAGE).length > 0) return;
+  const root = mkdtempSync(join(tmpdir(), 'holdfast-image-'));
+  mkdirSync(join(root, 'bin'));
+  mkdirSync(join(root, 'tmp'), { mode: 0o777 });
+  execFileSync('cp', ['/bin/busybox', join(root, 'bin/busybox')]);
+  for (const applet of APPLETS) execFileSync('ln', ['-s', 'busybox', join(root, 'bin', applet)]);
+  execFileSync('sh', ['-c', `tar -C ${root} -c . | docker import --change 'EXPOSE 8000' - ${TEST_IMAGE}`]);
+  rmSync(root, { recursive: true });
+}
