@@ -16,7 +16,16 @@ for (const tier of TIERS.filter((name) => wanted.length === 0 || wanted.includes
   const startedAt = Date.now();
   const run = spawnSync(
     process.execPath,
-    ['node_modules/vitest/vitest.mjs', 'run', '--project', tier, '--passWithNoTests', '--reporter=default', '--reporter=json', `--outputFile.json=${report}`],
+    [
+      'node_modules/vitest/vitest.mjs',
+      'run',
+      '--project',
+      tier,
+      '--passWithNoTests',
+      '--reporter=default',
+      '--reporter=json',
+      `--outputFile.json=${report}`,
+    ],
     { stdio: 'inherit', env },
   );
   const counts = readCounts(report);
@@ -24,7 +33,9 @@ for (const tier of TIERS.filter((name) => wanted.length === 0 || wanted.includes
   const broken = run.status !== 0 && counts.failed === 0 ? 1 : 0;
   passed += counts.passed;
   failed += counts.failed + broken;
-  console.log(`${tier}: ${counts.passed} passed, ${counts.failed + broken} failed in ${((Date.now() - startedAt) / 1000).toFixed(0)} s`);
+  console.log(
+    `${tier}: ${counts.passed} passed, ${counts.failed + broken} failed in ${((Date.now() - startedAt) / 1000).toFixed(0)} s`,
+  );
 }
 rmSync(directory, { recursive: true });
 console.log(`${passed} passed, ${failed} failed`);
@@ -33,7 +44,9 @@ process.exitCode = failed > 0 || passed === 0 ? 1 : 0;
 function readCounts(file) {
   try {
     const report = JSON.parse(readFileSync(file, 'utf8'));
-    const suites = report.testResults.filter((suite) => suite.status === 'failed' && suite.assertionResults.length === 0).length;
+    const suites = report.testResults.filter(
+      (suite) => suite.status === 'failed' && suite.assertionResults.length === 0,
+    ).length;
     return { passed: report.numPassedTests, failed: report.numFailedTests + suites };
   } catch {
     return { passed: 0, failed: 0 }; // no report: the exit code tells

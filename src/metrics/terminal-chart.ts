@@ -1,88 +1,82 @@
-import { plot } from 'asciichart';
-import type { MetricsDocument } from './document.js';
+import { pointsOf, type MetricsDocument } from './document.js';
+import { drawChart, toColumns } from './block-chart.js';
+import { formatterOf, oneLine } from './units.js';
+import { parseValue } from './values.js';
 
 export interface ChartOptions {
   /** Columns of the terminal. */
   width: number;
   /** Without a terminal: a line of numbers for each query instead of a picture. */
   tty: boolean;
+  /** ANSI colours; default none. */
+  color?: boolean;
 }
 
-const HEIGHT = 8;
-/** What the axis takes of the width. */
+const HEIGHT = 6;
+/** What axis and its label take of the width. */
 const AXIS_COLUMNS = 14;
+/** Beyond it a graph is no clearer, only wider. */
+const MOST_COLUMNS = 160;
+const NAME_COLUMNS = 20;
+const COLORS = ['36', '33', '32', '35', '34', '31'];
 
-const UNITS: Record<string, (value: number) => string> = {
-  cpu: (value) => `${value.toFixed(2)} cores`,
-  memory: bytes,
-  network_receive: (value) => `${bytes(value)}/s`,
-  network_transmit: (value) => `${bytes(value)}/s`,
-  disk_read: (value) => `${bytes(value)}/s`,
-  disk_write: (value) => `${bytes(value)}/s`,
-};
-
-/** The job's graphs as text. @param only names of queries; default all */
+/** The job's graphs as text, one under another on the same axis of time. @param only names of queries; default all */
 export function renderMetrics(document: MetricsDocument, options: ChartOptions, only?: readonly string[]): string {
+  const wanted = Object.keys(document.queries).filter((query) => only === undefined || only.includes(query));
+  const skipped = document.skipped.map(({ query, reason }) => `${oneLine(query)} was skipped: ${oneLine(reason)}\n`);
   if (document.outcome === 'no_samples') {
-    return 'Prometheus has no samples of this machine: the job may have been shorter than a scrape interval.\n';
+    return `Prometheus has no samples of machine ${oneLine(document.machine)}: the job was shorter than a scrape interval, its retention has passed, or it does not scrape the worker.\n${skipped.join('')}`;
   }
-  const graphs = [...new Set(document.series.map((series) => series.query))]
-    .filter((query) => only === undefined || only.includes(query))
-    .map((query) => renderQuery(document, query, options));
-  return `${graphs.join('\n')}\n${renderStages(document, options)}${renderSkipped(document)}`;
+  const graphs = wanted
+    .filter((query) => document.series.some((series) => series.query === query && series.values.length > 0))
+    .map((query, index) => renderQuery(document, query, options, COLORS[index % COLORS.length] ?? '36'));
+  const gap = options.tty ? '\n' : '';
+  return [...graphs, renderStages(document, options), ...skipped].filter((part) => part !== '').join(gap);
 }
 
-function renderQuery(document: MetricsDocument, query: string, options: ChartOptions): string {
-  const values = document.series
-    .filter((series) => series.query === query)
-    .flatMap((series) => series.values.map(([, value]) => Number(value)));
-  const finite = values.filter(Number.isFinite);
-  const unit = UNITS[query] ?? ((value: number) => String(Number(value.toPrecision(4))));
-  const peak = Math.max(0, ...finite);
-  const mean = finite.reduce((sum, value) => sum + value, 0) / Math.max(1, finite.length);
-  const head = `${query}: peak ${unit(peak)}, mean ${unit(mean)}\n`;
-  if (!options.tty || finite.length < 2) return head;
-  const columns = Math.max(10, options.width - AXIS_COLUMNS);
-  return `${head}${plot(resample(finite, columns), {
-    height: HEIGHT,
-    min: 0,
-    format: (value) => unit(value).padStart(AXIS_COLUMNS - 2),
-  })}\n`;
+function renderQuery(document: MetricsDocument, query: string, options: ChartOptions, color: string): string {
+  const points = pointsOf(document, query)
+    .map(([time, value]) => ({ atMs: time * 1000, value: parseValue(value) }))
+    .filter(({ value }) => Number.isFinite(value));
+  const format = formatterOf(query);
+  if (points.length === 0) return `${oneLine(query)}: no finite values\n`;
+  const peak = points.reduce((highest, { value }) => Math.max(highest, value), -Infinity);
+  const mean = points.reduce((sum, { value }) => sum + value, 0) / points.length;
+  const head = `${oneLine(query)}: peak ${format(peak)}, mean ${format(mean)}\n`;
+  if (!options.tty) return head;
+  const columns = toColumns(points, document.window, { columns: columnsFor(options), stepMs: document.stepMs });
+  const chart = drawChart(columns, { height: HEIGHT, axisColumns: AXIS_COLUMNS, format });
+  return `${paint(head.trimEnd(), '1', options)}\n${chart.map(({ axis, plot }) => `${axis}${paint(plot, color, options)}`.trimEnd()).join('\n')}\n`;
 }
 
-/** One value a column: the highest of those that fall on it, so that no peak is lost; narrow data is stretched. */
-function resample(values: number[], columns: number): number[] {
-  return Array.from({ length: columns }, (_, column) => {
-    const from = Math.floor((column * values.length) / columns);
-    const to = Math.max(from + 1, Math.floor(((column + 1) * values.length) / columns));
-    return Math.max(...values.slice(from, to));
-  });
-}
-
+/** A bar a stage, under the graphs and to the same scale. */
 function renderStages(document: MetricsDocument, options: ChartOptions): string {
   if (document.stages.length === 0) return '';
   const { startMs, endMs } = document.window;
-  const columns = Math.max(10, options.width - AXIS_COLUMNS - 20);
-  const lines = document.stages.map((stage) => {
-    const duration = `${((stage.finishedAtMs - stage.startedAtMs) / 1000).toFixed(1)} s`;
-    if (!options.tty) return `  ${stage.name}: ${duration}`;
-    const at = (ms: number) =>
-      Math.min(columns, Math.max(0, Math.round(((ms - startMs) / Math.max(1, endMs - startMs)) * columns)));
-    const from = at(stage.startedAtMs);
-    const length = Math.max(1, at(stage.finishedAtMs) - from);
-    return `  ${stage.name.padEnd(AXIS_COLUMNS + 4)}${' '.repeat(from)}${'━'.repeat(length)} ${duration}`;
+  const columns = columnsFor(options);
+  const column = (ms: number) =>
+    Math.min(columns - 1, Math.max(0, Math.floor(((ms - startMs) / Math.max(1, endMs - startMs)) * columns)));
+  const lines = document.stages.map(({ name, startedAtMs, finishedAtMs }) => {
+    const duration = `${((finishedAtMs - startedAtMs) / 1000).toFixed(1)} s`;
+    const label = `${oneLine(name).slice(0, NAME_COLUMNS)} ${duration}`;
+    if (!options.tty) return `  ${label}`;
+    const from = column(startedAtMs);
+    const bar = '━'.repeat(Math.max(1, column(finishedAtMs) - from));
+    const line = `${' '.repeat(AXIS_COLUMNS + from)}${paint(bar, '2', options)}`;
+    // Beside the bar where there is room, else before it.
+    const after = columns - from - bar.length;
+    if (label.length + 1 <= after) return `${line} ${label}`;
+    return label.length + 1 <= AXIS_COLUMNS + from
+      ? `${' '.repeat(AXIS_COLUMNS + from - label.length - 1)}${label} ${paint(bar, '2', options)}`
+      : `${line}\n${' '.repeat(AXIS_COLUMNS)}${label}`;
   });
-  return `stages\n${lines.join('\n')}\n`;
+  return `${paint('stages', '1', options)}\n${lines.join('\n')}\n`;
 }
 
-function renderSkipped(document: MetricsDocument): string {
-  return document.skipped.map(({ query, reason }) => `${query} was skipped: ${reason}\n`).join('');
+function columnsFor({ width }: ChartOptions): number {
+  return Math.min(MOST_COLUMNS, Math.max(10, width - AXIS_COLUMNS));
 }
 
-function bytes(value: number): string {
-  const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB'];
-  let scaled = value;
-  let unit = 0;
-  while (scaled >= 1024 && unit < units.length - 1) [scaled, unit] = [scaled / 1024, unit + 1];
-  return `${scaled.toFixed(unit === 0 ? 0 : 1)} ${units[unit] ?? ''}`;
+function paint(text: string, code: string, { color }: ChartOptions): string {
+  return color === true ? `\u001b[${code}m${text}\u001b[0m` : text;
 }

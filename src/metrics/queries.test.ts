@@ -1,0 +1,68 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { fillQuery, QUERY_PRESETS, toPromDuration } from './queries.js';
+
+const selector = { name: 'machine', value: 'hf-1' };
+
+describe('fillQuery', () => {
+  it('puts the selector inside the braces of the metric and the step into the brackets', () => {
+    expect(fillQuery('rate(x_total{{selector}}[{interval}])', selector, 5000)).toBe(
+      'rate(x_total{machine="hf-1"}[5s])',
+    );
+  });
+
+  it('leaves all other braces and colons to PromQL', () => {
+    const template = 'max by (le) (job:rate5m{mode!~"a{2}|b",{selector}}[5m:{interval}]) # {other}';
+
+    expect(fillQuery(template, selector, 10_000)).toBe(
+      'max by (le) (job:rate5m{mode!~"a{2}|b",machine="hf-1"}[5m:10s]) # {other}',
+    );
+  });
+
+  it('escapes a value so that it stays one string', () => {
+    expect(fillQuery('x{{selector}}', { name: 'm', value: 'a"b\\c\nd' }, 1000)).toBe('x{m="a\\"b\\\\c\\nd"}');
+  });
+
+  it('does not look again at what it has put in', () => {
+    expect(fillQuery('x{{selector}}[{interval}]', { name: 'm', value: '{interval}$&$1' }, 1000)).toBe(
+      'x{m="{interval}$&$1"}[1s]',
+    );
+  });
+
+  it('never leaves a value its own string, whatever the value', () => {
+    fc.assert(
+      fc.property(fc.string({ unit: 'binary' }), (value) => {
+        const filled = fillQuery('{selector}', { name: 'm', value }, 1000);
+
+        expect(filled).toMatch(/^m="(?:[^"\\\n]|\\["\\n])*"$/u);
+        expect(JSON.parse(filled.slice(2).replaceAll(/[\u0000-\u001f]/g, ''))).toBe(
+          value.replaceAll(/[\u0000-\u0009\u000b-\u001f]/g, ''),
+        );
+      }),
+    );
+  });
+});
+
+describe('toPromDuration', () => {
+  it('writes whole numbers only', () => {
+    expect(toPromDuration(60_000)).toBe('60s');
+    expect(toPromDuration(1500)).toBe('1500ms');
+  });
+});
+
+describe('the presets', () => {
+  it.each(Object.entries(QUERY_PRESETS))(
+    '%s asks for CPU, memory, network and disk of the selected machine',
+    (_, queries) => {
+      expect(Object.keys(queries)).toEqual([
+        'cpu',
+        'memory',
+        'network_receive',
+        'network_transmit',
+        'disk_read',
+        'disk_write',
+      ]);
+      for (const query of Object.values(queries)) expect(query).toContain('{selector}}');
+    },
+  );
+});
