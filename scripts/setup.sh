@@ -45,7 +45,8 @@ node_ready() {
 npm_packages() {
   if [ node_modules/.package-lock.json -nt package-lock.json ]; then return; fi
   say "installing npm packages"
-  npm ci --no-fund --no-audit >"$state/log/npm.log" 2>&1 || fail "npm ci failed (see $state/log/npm.log)" "check the network and the npm registry"
+  npm ci --no-fund --no-audit >"$state/log/npm.log" 2>&1 ||
+    { tail -20 "$state/log/npm.log" >&2; fail "npm ci failed (see $state/log/npm.log)" "check the network and the npm registry"; }
   touch node_modules/.package-lock.json
 }
 
