@@ -1,15 +1,25 @@
 import { defineConfig } from 'vitest/config';
 
-// One project per tier: a test's folder says what it may use (see CONTRIBUTING.md).
+const MINUTES = 60_000;
+
+/** One project per tier: a test's folder says what it may use (see CONTRIBUTING.md). */
+function tier(name: string, include: string[], testTimeout: number) {
+  return { extends: true as const, test: { name, include, testTimeout, hookTimeout: 2 * MINUTES } };
+}
+
 export default defineConfig({
   test: {
     pool: 'forks',
     projects: [
-      { extends: true, test: { name: 'unit', include: ['src/**/*.test.ts', 'test/support/**/*.test.ts'], testTimeout: 20_000 } },
-      {
-        extends: true,
-        test: { name: 'integration', include: ['test/integration/**/*.test.ts'], testTimeout: 120_000, hookTimeout: 120_000 },
-      },
+      tier('unit', ['src/**/*.test.ts', 'test/support/**/*.test.ts'], 20_000),
+      tier('workflow', ['test/workflow/**/*.test.ts'], MINUTES),
+      tier('replay', ['test/replay/**/*.test.ts'], MINUTES),
+      tier('integration', ['test/integration/**/*.test.ts'], 2 * MINUTES),
+      tier('e2e', ['test/e2e/**/*.test.ts'], 3 * MINUTES),
+      tier('gitlab', ['test/gitlab/**/*.test.ts'], 5 * MINUTES),
+      tier('web', ['test/web/**/*.test.ts'], 3 * MINUTES),
+      // Not part of `npm test`: `npm run test:faults`.
+      tier('faults', ['test/faults/**/*.test.ts'], 10 * MINUTES),
     ],
   },
 });
