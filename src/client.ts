@@ -288,10 +288,12 @@ async function guarded<T>(work: () => Promise<T>, address: string): Promise<T> {
   }
 }
 
+// gRPC status codes: the server is away, or does not answer in time.
+const UNAVAILABLE = 14;
+const DEADLINE_EXCEEDED = 4;
+
 function unreachable(error: unknown, address: string): unknown {
-  const code = isGrpcServiceError(error) ? error.code : undefined;
-  const UNAVAILABLE = 14;
-  const DEADLINE_EXCEEDED = 4;
+  const code: number | undefined = isGrpcServiceError(error) ? error.code : undefined;
   if (code !== UNAVAILABLE && code !== DEADLINE_EXCEEDED) return error;
   return new UnreachableError(`Temporal at ${address} does not answer`, { cause: error });
 }

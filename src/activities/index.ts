@@ -1,5 +1,4 @@
 import type { Activities } from '../contracts/activities.js';
-import type { Config } from '../config/schema.js';
 import { createMetricsActivities, type MetricsDeps } from './collect-metrics.js';
 import type { EngineDeps, SharedDeps } from './deps.js';
 import { createFileActivities } from './files.js';
@@ -14,7 +13,7 @@ type EngineActivities = Pick<
 >;
 
 /** What any worker can do: it talks to the store, Prometheus and the coordinator. */
-export function createControlActivities(shared: SharedDeps, metrics: MetricsDeps, _config: Config): ControlActivities {
+export function createControlActivities(shared: SharedDeps, metrics: MetricsDeps): ControlActivities {
   return { ...createFinishJob(shared), ...createMetricsActivities(metrics) };
 }
 

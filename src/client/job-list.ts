@@ -64,6 +64,7 @@ type ExecutionFacts = Pick<WorkflowExecutionInfo, 'workflowId' | 'status' | 'sta
 
 export function toSummary(info: ExecutionFacts): JobSummary {
   // The untyped view; the typed one needs every key declared anew.
+  // eslint-disable-next-line @typescript-eslint/no-deprecated -- visibility has no other way to give a plain list
   const attributes = info.searchAttributes as Record<string, unknown[] | undefined>;
   const text = (name: string) => {
     const value = attributes[name]?.[0];

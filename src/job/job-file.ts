@@ -143,10 +143,7 @@ const Source = z.strictObject({
   depth: z.number().int().min(0).default(20),
   strategy: z.enum(['clone', 'fetch', 'none', 'empty']).default('clone'),
   submodules: z
-    .union([
-      z.boolean().transform((on) => (on ? 'normal' : 'none') as 'normal' | 'none'),
-      z.enum(['none', 'normal', 'recursive']),
-    ])
+    .union([z.boolean().transform((on) => (on ? 'normal' : 'none')), z.enum(['none', 'normal', 'recursive'])])
     .default('none'),
 });
 

@@ -50,7 +50,7 @@ export function readJobFile(text: string): { ok: true; value: unknown } | { ok: 
 }
 
 function withLine(problem: JobProblem, document: Document, lines: LineCounter): JobProblem {
-  const offset = offsetOf(document.contents as Node | null, problem.path.split('.'));
+  const offset = offsetOf(document.contents, problem.path.split('.'));
   return offset === undefined ? problem : { ...problem, line: lines.linePos(offset).line };
 }
 

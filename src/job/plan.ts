@@ -96,7 +96,7 @@ function stepScripts(spec: JobSpec, facts: JobFacts, variables: ResolvedVariable
     });
 }
 
-function expandImage<T extends ImageSpec>(image: T, variables: ResolvedVariables): ImageSpec {
+function expandImage(image: ImageSpec, variables: ResolvedVariables): ImageSpec {
   const { name, entrypoint, pullPolicy, user, platform } = image;
   return {
     name: expand(name, variables.lookup),

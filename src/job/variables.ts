@@ -18,7 +18,7 @@ export interface ResolvedVariables {
   /** What every script exports, in order; a file variable's value is its path. */
   exports: { key: string; value: string }[];
   files: { path: string; content: string }[];
-  lookup(name: string): string | undefined;
+  lookup: (name: string) => string | undefined;
 }
 
 /** Order and expansion of gitlab-protocol sections 6.1 and 6.2: a later key replaces an earlier one. */

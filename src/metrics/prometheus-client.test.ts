@@ -129,7 +129,7 @@ describe('an outcome other than an answer', () => {
     ['the head', () => undefined],
     ['the end', (_: unknown, response: { write(text: string): unknown }) => response.write('{')],
   ])('is a timeout when %s of the answer does not come', async (_, listener) => {
-    const client = await clientOf(listener as RequestListener, { timeoutMs: 150 });
+    const client = await clientOf(listener, { timeoutMs: 150 });
 
     await expect(client.query('up')).rejects.toMatchObject({ code: 'PROMETHEUS_TIMEOUT', retryable: true });
   });

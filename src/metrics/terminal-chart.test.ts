@@ -45,7 +45,6 @@ function documentOf(changes: Partial<MetricsDocument> = {}): MetricsDocument {
   };
 }
 
-// eslint-disable-next-line no-control-regex -- what a terminal would obey
 const CONTROL = /[\u0000-\u0009\u000b-\u001f\u007f-\u009f]/;
 
 describe('renderMetrics', () => {

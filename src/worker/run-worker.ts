@@ -137,7 +137,7 @@ async function createWorkers(parts: WorkerParts): Promise<Worker[]> {
       ...common,
       taskQueue,
       workflowBundle: { codePath: workflowBundlePath() },
-      activities: createControlActivities(shared, parts.metricsDeps, config),
+      activities: createControlActivities(shared, parts.metricsDeps),
       maxConcurrentActivityTaskExecutions: config.worker.controlActivities,
       maxConcurrentWorkflowTaskExecutions: config.worker.workflowTasks,
       maxCachedWorkflows: config.worker.cachedWorkflows,
@@ -147,7 +147,14 @@ async function createWorkers(parts: WorkerParts): Promise<Worker[]> {
     const engine = engines.get(settings.name);
     if (engine === undefined) continue;
     const slots: EngineSlots = createEngineSlots(engine, logger);
-    const deps = { ...shared, engine, machineReleased: () => (slots.released(), housekeeping.machinesChanged(engine)) };
+    const deps = {
+      ...shared,
+      engine,
+      machineReleased: () => {
+        slots.released();
+        housekeeping.machinesChanged(engine);
+      },
+    };
     workers.push(
       await Worker.create({
         ...common,

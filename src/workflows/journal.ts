@@ -2,13 +2,8 @@ import { defineSearchAttributeKey, type SearchAttributePair } from '@temporalio/
 import { setCurrentDetails, upsertSearchAttributes, workflowInfo } from '@temporalio/workflow';
 import type { ArtifactStatus, CiJobResult, JobStatus, StepStatus } from '../contracts/ci-job.js';
 import type { JobSpec } from '../contracts/job-spec.js';
-import {
-  isFinalJobState,
-  SEARCH_ATTRIBUTES,
-  shortJobId,
-  type JobState,
-  type MetricsState,
-} from '../contracts/names.js';
+import type { SEARCH_ATTRIBUTES } from '../contracts/names.js';
+import { isFinalJobState, shortJobId, type JobState, type MetricsState } from '../contracts/names.js';
 import type { Provisioned, StageTime } from '../contracts/activities.js';
 import { finalState, isAllowedToFail, type Outcome } from './outcome.js';
 

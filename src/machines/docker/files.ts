@@ -1,4 +1,4 @@
-import { Readable } from 'node:stream';
+import type { Readable } from 'node:stream';
 import type Docker from 'dockerode';
 import { extract as untar } from 'tar-stream';
 import { isNotFound } from './errors.js';

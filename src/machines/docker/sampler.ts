@@ -42,9 +42,7 @@ export async function sampleMachines(docker: Docker, settings: EngineSettings): 
 async function readStats(docker: Docker, id: string): Promise<Stats | undefined> {
   try {
     // `one-shot` (API 1.41) answers at once instead of taking a second reading for a CPU percentage that we do not need.
-    return (await docker
-      .getContainer(id)
-      .stats({ stream: false, 'one-shot': true } as { stream: false })) as unknown as Stats;
+    return await docker.getContainer(id).stats({ stream: false, 'one-shot': true } as { stream: false });
   } catch (error) {
     if (isNotFound(error)) return undefined;
     throw error;

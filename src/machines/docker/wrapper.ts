@@ -40,11 +40,11 @@ function mainScript(nonce: string): string {
 IFS= read -r step <${ROOT}/step
 dir=${ROOT}/$step
 (set -C; : >"$dir/started") 2>/dev/null || exit ${String(REFUSED_EXIT_CODE)}
-printf '${'\\036'}holdfast:${nonce}:%s:start${'\\036'}\\n' "$step"
+printf '\\036holdfast:${nonce}:%s:start\\036\\n' "$step"
 if [ -f "$dir/env" ]; then . "$dir/env"; fi
 "$1" "$dir/script"
 code=$?
-printf '${'\\036'}holdfast:${nonce}:%s:end${'\\036'}\\n' "$step"
+printf '\\036holdfast:${nonce}:%s:end\\036\\n' "$step"
 printf '%s' "$code" >"$dir/exit"
 exit "$code"
 `;
