@@ -15,6 +15,7 @@ import { engineTaskQueue, poolTaskQueue } from '../contracts/names.js';
 import { createDockerEngine } from '../machines/docker/docker-engine.js';
 import type { Engine } from '../machines/engine.js';
 import type { Logger } from '../telemetry/logger.js';
+import { createForeignMetrics } from '../telemetry/foreign-metrics.js';
 import { createMachineCollector } from '../telemetry/machine-collector.js';
 import { createWorkerMetrics } from '../telemetry/metrics.js';
 import { startMetricsServer } from '../telemetry/metrics-server.js';
@@ -34,7 +35,7 @@ export async function runWorker(options: {
   stop?: Promise<'handover' | 'drain'>;
 }): Promise<void> {
   const { config, logger } = options;
-  installRuntime(logger);
+  const runtime = await installRuntime(logger);
   const ring = await loadOrCreateKeys(config, logger);
   const codec = createPayloadCodec(ring);
   const store = await openStore(config.store);
@@ -73,6 +74,7 @@ export async function runWorker(options: {
     metrics,
     collector,
     checks: readinessChecks(engines, store, client),
+    extraMetrics: createForeignMetrics(runtime.metricsUrl),
     register: (app) =>
       registerCodecRoutes(app, { codec, allowedOrigins: config.codec.allowedOrigins, token: tokenOf(config) }),
   });
