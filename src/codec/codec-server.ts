@@ -1,11 +1,11 @@
 import { timingSafeEqual } from 'node:crypto';
 import type { Payload, PayloadCodec } from '@temporalio/common';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { z } from 'zod';
 
-interface WirePayload {
-  metadata?: Record<string, string>;
-  data?: string;
-}
+const WirePayload = z.object({ metadata: z.record(z.string(), z.string()).default({}), data: z.string().default('') });
+const WireBody = z.object({ payloads: z.array(WirePayload) });
+type WirePayload = z.infer<typeof WirePayload>;
 
 /**
  * Temporal's remote codec protocol: the UI and the CLI send payloads to `/encode` and `/decode` and show what comes back. Whoever
@@ -33,9 +33,11 @@ export function registerCodecRoutes(
   };
   for (const verb of ['encode', 'decode'] as const) {
     app.options(`/${verb}`, { preHandler: guard }, (_request, reply) => reply.code(204).send());
-    app.post<{ Body: { payloads?: WirePayload[] } }>(`/${verb}`, { preHandler: guard }, async (request, reply) => {
+    app.post(`/${verb}`, { preHandler: guard }, async (request, reply) => {
       try {
-        const payloads = await options.codec[verb]((request.body.payloads ?? []).map(fromWire));
+        const body = WireBody.safeParse(request.body);
+        if (!body.success) throw new Error('The body must be {"payloads": [{"metadata": {…}, "data": "…"}]}');
+        const payloads = await options.codec[verb](body.data.payloads.map(fromWire));
         return { payloads: payloads.map(toWire) };
       } catch (error) {
         return await reply
@@ -55,9 +57,9 @@ function hasToken(request: FastifyRequest, token: string): boolean {
 function fromWire(payload: WirePayload): Payload {
   return {
     metadata: Object.fromEntries(
-      Object.entries(payload.metadata ?? {}).map(([key, value]) => [key, Buffer.from(value, 'base64')]),
+      Object.entries(payload.metadata).map(([key, value]) => [key, Buffer.from(value, 'base64')]),
     ),
-    data: Buffer.from(payload.data ?? '', 'base64'),
+    data: Buffer.from(payload.data, 'base64'),
   };
 }
 

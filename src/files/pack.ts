@@ -18,6 +18,7 @@ const REGULAR = 0o100000;
 export function packZip(entries: AsyncIterable<SelectedEntry>, facts: PackedFacts): Readable {
   const zip = new ZipFile();
   const output = new PassThrough();
+  zip.on('error', (error) => output.destroy(asError(error)));
   (zip.outputStream as Readable).pipe(output);
   void (async () => {
     for await (const { path, header, content } of entries) {
@@ -28,7 +29,7 @@ export function packZip(entries: AsyncIterable<SelectedEntry>, facts: PackedFact
         facts.files += 1;
         const member = new PassThrough();
         zip.addReadStream(member, path, options);
-        await copy(content, member);
+        await copy(content, member, output);
       } else {
         facts.files += 1;
         zip.addBuffer(Buffer.from(header.linkname ?? ''), path, { ...options, mode: SYMLINK | 0o777 });
@@ -61,23 +62,27 @@ export async function* packRaw(entries: AsyncIterable<SelectedEntry>, facts: Pac
 /** A cache: a compressed tar that keeps modes, times and links. */
 export function packTarGz(entries: AsyncIterable<SelectedEntry>, facts: PackedFacts): Readable {
   const tar = tarPack();
-  const output = tar.pipe(createGzip({ level: 1 }));
+  const output = createGzip({ level: 1 });
+  tar.on('error', (error) => output.destroy(error));
+  tar.pipe(output);
   void (async () => {
     for await (const { path, header, content } of entries) {
       if (header.type !== 'directory') facts.files += 1;
       const entry = tar.entry({ ...header, name: path });
-      await copy(content, entry);
+      await copy(content, entry, output);
     }
     tar.finalize();
-  })().catch((error: unknown) => output.destroy(asError(error)));
+  })().catch((error: unknown) => tar.destroy(asError(error)));
   return output;
 }
 
-async function copy(from: Readable, to: NodeJS.WritableStream): Promise<void> {
+/** @param output where it all goes in the end: when its reader gives up, so does the copy */
+async function copy(from: Readable, to: NodeJS.WritableStream, output: Readable): Promise<void> {
   await new Promise<void>((resolve, reject) => {
     from.once('error', reject);
     to.once('error', reject);
     to.once('finish', resolve);
+    output.once('close', () => reject(new Error('The archive is no longer wanted')));
     from.pipe(to);
   });
 }

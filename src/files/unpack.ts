@@ -15,7 +15,11 @@ export function unpackTarGz(archive: Readable, refused: (name: string, why: stri
   void (async () => {
     const links = new Set<string>();
     let bytes = 0;
-    const tar = archive.pipe(createGunzip()).pipe(extract());
+    const tar = extract();
+    const gunzip = createGunzip();
+    archive.once('error', (error) => gunzip.destroy(error));
+    gunzip.once('error', (error) => tar.destroy(error));
+    archive.pipe(gunzip).pipe(tar);
     for await (const entry of tar) {
       const why = refusal(entry.header, links);
       bytes += entry.header.size ?? 0;
@@ -31,6 +35,7 @@ export function unpackTarGz(archive: Readable, refused: (name: string, why: stri
         entry.once('error', reject);
         target.once('error', reject);
         target.once('finish', resolve);
+        output.once('close', () => reject(new Error('The archive is no longer wanted')));
         entry.pipe(target);
       });
     }

@@ -133,18 +133,21 @@ function segmentsOf(key: string): string[] {
   return segments.map(escapeSegment);
 }
 
+/** What every file system takes as it is, and people can read. `=` marks what had to be escaped, so no two segments meet. */
+const PLAIN_SEGMENT = /^[A-Za-z0-9_%~+,:@-][A-Za-z0-9_%~+,:@.=-]{0,199}$/;
+
 /** File names end at 255 bytes, and some names mean something else to the file system. */
 function escapeSegment(segment: string): string {
-  const escaped = encodeURIComponent(segment).replaceAll('%25', '%').replace(/^\./, '%2E');
-  return escaped.length <= 200
-    ? escaped
-    : `${escaped.slice(0, 130)}~${createHash('sha256').update(segment).digest('hex')}`;
+  if (PLAIN_SEGMENT.test(segment)) return segment;
+  const hex = Buffer.from(segment).toString('hex');
+  return hex.length <= 200 ? `=${hex}` : `=${createHash('sha256').update(segment).digest('hex')}-long`;
 }
 
+/** A segment whose name was too long is listed under its hash. */
 function keyOf(path: string): string {
   return path
     .split('/')
-    .map((segment) => segment.replace(/^%2E/, '.'))
+    .map((name) => (/^=[0-9a-f]+$/.test(name) ? Buffer.from(name.slice(1), 'hex').toString('utf8') : name))
     .join('/');
 }
 

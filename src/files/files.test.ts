@@ -1,0 +1,267 @@
+import { createHash } from 'node:crypto';
+import { Readable } from 'node:stream';
+import { gunzipSync, gzipSync } from 'node:zlib';
+import fc from 'fast-check';
+import { extract, pack, type Header } from 'tar-stream';
+import { describe, expect, it } from 'vitest';
+import { fromBuffer } from 'yauzl';
+import { packGzip, packRaw, packTarGz, packZip } from './pack.js';
+import { literalPrefix, selectFiles } from './select.js';
+import { selectedEntries, type OpenTree } from './source.js';
+import { unpackTarGz } from './unpack.js';
+
+const PROJECT = '/builds/group/project';
+
+type Member = Partial<Header> & { name: string; content?: string };
+
+async function tarOf(members: Member[]): Promise<Buffer> {
+  const tar = pack();
+  for (const { content, ...header } of members)
+    tar.entry({ mtime: new Date(1_700_000_000_000), ...header }, content ?? '');
+  tar.finalize();
+  return await whole(tar as unknown as Readable);
+}
+
+async function whole(stream: AsyncIterable<unknown>): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of stream) chunks.push(Buffer.from(chunk as Uint8Array));
+  return Buffer.concat(chunks);
+}
+
+/** As Docker's archive API answers: entries are named from the last segment of the path on. */
+function treeOf(files: Record<string, string>): OpenTree {
+  return async (relative) => {
+    const base = relative === '' ? 'project' : relative.split('/').at(-1);
+    const inside = Object.entries(files).filter(
+      ([path]) => relative === '' || path === relative || path.startsWith(`${relative}/`),
+    );
+    if (inside.length === 0) return undefined;
+    const members = inside.map(([path, content]) => ({
+      name:
+        path === relative
+          ? `${String(base)}`
+          : `${String(base)}/${relative === '' ? path : path.slice(relative.length + 1)}`,
+      content,
+    }));
+    return Readable.from([await tarOf(members)]);
+  };
+}
+
+async function selected(files: Record<string, string>, paths: string[], exclude: string[] = []): Promise<string[]> {
+  const selection = selectFiles({ paths, exclude, projectDirectory: PROJECT });
+  const found: string[] = [];
+  for await (const entry of selectedEntries(treeOf(files), selection)) found.push(entry.path);
+  return found.sort();
+}
+
+const FILES = { 'out/a.txt': 'A', 'out/deep/b.log': 'B', 'src/c.ts': 'C', '.hidden/d': 'D', 'top.log': 'T' };
+
+describe('a selection of files', () => {
+  it.each([
+    ['a directory means everything in it', ['out'], [], ['out/a.txt', 'out/deep/b.log']],
+    ['a trailing slash changes nothing', ['out/'], [], ['out/a.txt', 'out/deep/b.log']],
+    ['two stars cross directories', ['**/*.log'], [], ['out/deep/b.log', 'top.log']],
+    ['one star does not', ['*.log'], [], ['top.log']],
+    ['hidden files are files', ['.hidden'], [], ['.hidden/d']],
+    ['exclude wins', ['out'], ['out/**/*.log'], ['out/a.txt']],
+    ['an absolute path inside of the project', [`${PROJECT}/src`], [], ['src/c.ts']],
+    ['a path that goes up and comes back', ['src/../top.log'], [], ['top.log']],
+    ['braces', ['{src,out}/*'], [], ['out/a.txt', 'out/deep/b.log', 'src/c.ts']],
+    ['the whole project', ['.'], [], Object.keys(FILES).sort()],
+    ['what is not there', ['nothing'], [], []],
+    ['a path named twice is taken once', ['out', 'out/a.txt'], [], ['out/a.txt', 'out/deep/b.log']],
+  ])('%s', async (_name, paths, exclude, expected) => {
+    expect(await selected(FILES, paths, exclude)).toEqual(expected);
+  });
+
+  it.each(['../x', '/etc/passwd', 'a/../../x', `${PROJECT}2/x`, '..'])('refuses %s, which lies outside', (path) => {
+    const selection = selectFiles({ paths: [path], exclude: [], projectDirectory: PROJECT });
+
+    expect(selection.refused).toEqual([path]);
+    expect(selection.roots).toEqual([]);
+  });
+
+  it('never reads outside of the project, whatever the pattern', () => {
+    fc.assert(
+      fc.property(
+        fc.array(fc.constantFrom('..', '.', 'a', '*', '**', '', '{b,..}', '/'), { maxLength: 8 }),
+        (parts) => {
+          const { roots } = selectFiles({ paths: [parts.join('/')], exclude: [], projectDirectory: PROJECT });
+          for (const root of roots) expect(root.split('/')).not.toContain('..');
+        },
+      ),
+    );
+  });
+
+  it('begins to read at the first wildcard', () => {
+    expect(literalPrefix('a/b/*.c')).toBe('a/b');
+    expect(literalPrefix('a/b')).toBe('a/b');
+    expect(literalPrefix('*')).toBe('');
+  });
+});
+
+describe('packing', () => {
+  const entries = (paths: string[]) =>
+    selectedEntries(treeOf(FILES), selectFiles({ paths, exclude: [], projectDirectory: PROJECT }));
+
+  it('makes a zip with the same bytes every time, that others can open', async () => {
+    const facts = { files: 0 };
+    const first = await whole(packZip(entries(['out']), facts));
+    const second = await whole(packZip(entries(['out']), { files: 0 }));
+
+    expect(facts.files).toBe(2);
+    expect(hash(first)).toBe(hash(second));
+    expect(await unzip(first)).toEqual({ 'out/a.txt': 'A', 'out/deep/b.log': 'B' });
+  });
+
+  it('makes one gzip member a file for reports', async () => {
+    const facts = { files: 0 };
+    const bytes = await whole(packGzip(entries(['out/a.txt', 'src/c.ts']), facts));
+
+    expect(gunzipSync(bytes).toString()).toBe('AC');
+    expect(facts.files).toBe(2);
+  });
+
+  it('sends one file raw, and refuses several', async () => {
+    expect((await whole(packRaw(entries(['out/a.txt']), { files: 0 }))).toString()).toBe('A');
+    await expect(whole(packRaw(entries(['out']), { files: 0 }))).rejects.toThrow('only one file can be sent raw');
+  });
+
+  it('ends with the error of what it reads from, and does not hang', async () => {
+    async function* broken() {
+      yield* entries(['out/a.txt']);
+      await Promise.resolve();
+      throw new Error('the engine is gone');
+    }
+
+    await expect(whole(packZip(broken(), { files: 0 }))).rejects.toThrow('the engine is gone');
+    await expect(whole(packTarGz(broken(), { files: 0 }))).rejects.toThrow('the engine is gone');
+  });
+
+  it('gives a cache back as it was', async () => {
+    const packed = await whole(packTarGz(entries(['out', 'src']), { files: 0 }));
+    const refused: string[] = [];
+
+    expect(await untar(await whole(unpackTarGz(Readable.from([packed]), (name) => refused.push(name))))).toEqual([
+      'out/a.txt=A',
+      'out/deep/b.log=B',
+      'src/c.ts=C',
+    ]);
+    expect(refused).toEqual([]);
+  });
+});
+
+describe('unpacking a hostile archive', () => {
+  async function unpacked(members: Member[]): Promise<{ names: string[]; refused: string[] }> {
+    const refused: string[] = [];
+    const archive = Readable.from([gzipSync(await tarOf(members))]);
+    const names = await untar(await whole(unpackTarGz(archive, (name) => refused.push(name))));
+    return { names, refused };
+  }
+
+  it.each<[string, Member]>([
+    ['a path that goes up', { name: '../evil', content: 'x' }],
+    ['a path that goes up in the middle', { name: 'a/../../evil', content: 'x' }],
+    ['an absolute path', { name: '/etc/evil', content: 'x' }],
+    ['an absolute link', { name: 'l', type: 'symlink', linkname: '/etc' }],
+    ['a link that leads out', { name: 'a/l', type: 'symlink', linkname: '../../etc' }],
+    ['a hard link that leads out', { name: 'h', type: 'link', linkname: '../../etc/passwd' }],
+    ['a character device', { name: 'dev', type: 'character-device', devmajor: 1, devminor: 1 }],
+    ['a block device', { name: 'dev', type: 'block-device', devmajor: 1, devminor: 1 }],
+    ['a pipe', { name: 'fifo', type: 'fifo' }],
+  ])('leaves out %s, and keeps the rest', async (_name, member) => {
+    expect(await unpacked([member, { name: 'good', content: 'G' }])).toEqual({
+      names: ['good=G'],
+      refused: [member.name],
+    });
+  });
+
+  it('does not write through a link that the archive itself has made', async () => {
+    const { names, refused } = await unpacked([
+      { name: 'inner/', type: 'directory' },
+      { name: 'link', type: 'symlink', linkname: 'inner' },
+      { name: 'link/x', content: 'x' },
+      { name: 'link', content: 'replaced' },
+    ]);
+
+    expect(names).toEqual(['inner/', 'link->inner']);
+    expect(refused).toEqual(['link/x', 'link']);
+  });
+
+  it('fails on bytes that are no archive', async () => {
+    await expect(whole(unpackTarGz(Readable.from([Buffer.from('no gzip')]), () => undefined))).rejects.toThrow();
+  });
+
+  it('fails on an archive that is cut off', async () => {
+    const bytes = gzipSync(await tarOf([{ name: 'a', content: 'x'.repeat(10_000) }]));
+
+    await expect(
+      whole(unpackTarGz(Readable.from([bytes.subarray(0, bytes.length - 20)]), () => undefined)),
+    ).rejects.toThrow();
+  });
+
+  it('lets nothing out, whatever the names', async () => {
+    const part = fc.constantFrom('..', '.', 'a', 'b', '', 'l');
+    const name = fc.array(part, { minLength: 1, maxLength: 5 }).map((parts) => parts.join('/'));
+    const member = fc.oneof(
+      fc.record({ name, content: fc.constant('x') }),
+      fc.record({ name, type: fc.constant('symlink' as const), linkname: name.filter((text) => text !== '') }),
+    );
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(
+          member.filter((entry) => entry.name !== ''),
+          { maxLength: 6 },
+        ),
+        async (members) => {
+          const { names } = await unpacked(members);
+          for (const entry of names) {
+            const [path = ''] = entry.split(/=|->/);
+            expect(path.startsWith('/')).toBe(false);
+            expect(path.split('/')).not.toContain('..');
+          }
+        },
+      ),
+      { numRuns: 60 },
+    );
+  });
+});
+
+function hash(bytes: Buffer): string {
+  return createHash('sha256').update(bytes).digest('hex');
+}
+
+async function untar(bytes: Buffer): Promise<string[]> {
+  const tar = extract();
+  tar.end(bytes);
+  const found: string[] = [];
+  for await (const entry of tar) {
+    const { name, type, linkname } = entry.header;
+    const content = (await whole(entry)).toString();
+    found.push(
+      type === 'symlink' ? `${name}->${String(linkname)}` : type === 'directory' ? name : `${name}=${content}`,
+    );
+  }
+  return found.sort();
+}
+
+async function unzip(bytes: Buffer): Promise<Record<string, string>> {
+  return await new Promise((resolve, reject) => {
+    fromBuffer(bytes, { lazyEntries: true }, (error, zip) => {
+      if (error !== null) return reject(error);
+      const found: Record<string, string> = {};
+      zip.on('error', reject);
+      zip.on('end', () => resolve(found));
+      zip.on('entry', (entry: { fileName: string }) => {
+        zip.openReadStream(entry as never, (problem, stream) => {
+          if (problem !== null) return reject(problem);
+          void whole(stream).then((content) => {
+            found[entry.fileName] = content.toString();
+            zip.readEntry();
+          }, reject);
+        });
+      });
+      zip.readEntry();
+    });
+  });
+}
