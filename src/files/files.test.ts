@@ -19,7 +19,7 @@ async function tarOf(members: Member[]): Promise<Buffer> {
   for (const { content, ...header } of members)
     tar.entry({ mtime: new Date(1_700_000_000_000), ...header }, content ?? '');
   tar.finalize();
-  return await whole(tar as unknown as Readable);
+  return await whole(tar);
 }
 
 async function whole(stream: AsyncIterable<unknown>): Promise<Buffer> {
@@ -39,7 +39,7 @@ function treeOf(files: Record<string, string>): OpenTree {
     const members = inside.map(([path, content]) => ({
       name:
         path === relative
-          ? `${String(base)}`
+          ? String(base)
           : `${String(base)}/${relative === '' ? path : path.slice(relative.length + 1)}`,
       content,
     }));
