@@ -239,7 +239,7 @@ async function untar(bytes: Buffer): Promise<string[]> {
     const { name, type, linkname } = entry.header;
     const content = (await whole(entry)).toString();
     found.push(
-      type === 'symlink' ? `${name}->${String(linkname)}` : type === 'directory' ? name : `${name}=${content}`,
+      type === 'symlink' ? `${name}->${linkname}` : type === 'directory' ? name : `${name}=${content}`,
     );
   }
   return found.sort();

@@ -129,7 +129,7 @@ export type StepExit =
 
 export type LogEvent =
   /** `atMs`: unix milliseconds when the engine recorded it; the same at every reading. */
-  { kind: 'start'; atMs: number } | { kind: 'data'; bytes: Buffer; atMs: number } | { kind: 'end'; atMs: number };
+  { kind: 'start'; atMs: number } | { kind: 'data'; bytes: Buffer } | { kind: 'end'; atMs: number };
 
 export interface MachineDescription {
   machine: string;

@@ -95,16 +95,13 @@ async function* readOnce(
 function merged(events: LogEvent[]): LogEvent[] {
   const result: LogEvent[] = [];
   let pieces: Buffer[] = [];
-  let atMs = 0;
   const close = () => {
-    if (pieces.length > 0) result.push({ kind: 'data', bytes: Buffer.concat(pieces), atMs });
+    if (pieces.length > 0) result.push({ kind: 'data', bytes: Buffer.concat(pieces) });
     pieces = [];
   };
   for (const event of events) {
-    if (event.kind === 'data') {
-      pieces.push(event.bytes);
-      atMs = event.atMs;
-    } else {
+    if (event.kind === 'data') pieces.push(event.bytes);
+    else {
       close();
       result.push(event);
     }
