@@ -12,12 +12,17 @@ export interface Lifecycle {
 
 /**
  * Run an activity's work with heartbeats and with one signal that aborts on cancellation and on hand-over.
+ * @param details where a next delivery may go on; kept by the server with the last heartbeat
  * @throws ApplicationFailure always of our own making: see `toActivityFailure`. On hand-over a retryable one, so that the server
  *   gives the activity to the next worker at once.
  */
-export async function beating<T>(lifecycle: Lifecycle, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+export async function beating<T>(
+  lifecycle: Lifecycle,
+  work: (signal: AbortSignal) => Promise<T>,
+  details?: () => unknown,
+): Promise<T> {
   const context = Context.current();
-  const timer = setInterval(() => context.heartbeat(), BEAT_MS);
+  const timer = setInterval(() => context.heartbeat(details?.()), BEAT_MS);
   try {
     return await work(AbortSignal.any([context.cancellationSignal, lifecycle.handover]));
   } catch (error) {

@@ -32,7 +32,7 @@ export interface ProvisionDeps extends EngineDeps {
   client: Client;
   version: string;
   metricsSettings: { enabled: boolean; graceMs: number; giveUpAfterMs: number };
-  machineAcquired(): void;
+  machineAcquired(workflowId: string): void;
 }
 
 /** @returns activity `provisionMachine`: plan, header of the trace, machine */
@@ -62,7 +62,7 @@ async function provision(deps: ProvisionDeps, input: ProvisionInput, signal: Abo
   const preparing = setTimeout(() => void sayPreparing(deps, input.workflowId), SAY_PREPARING_MS);
   try {
     const description = await engine.acquire(requestOf(input, plan, settings), { signal });
-    deps.machineAcquired();
+    deps.machineAcquired(input.workflowId);
     const readyAtMs = Date.now();
     return {
       workflowId: input.workflowId,

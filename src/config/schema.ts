@@ -154,7 +154,12 @@ const Gitlab = z.strictObject({
   limit: z.int().min(1).default(10).describe('jobs at once from this entry'),
   outputLimit: Size.prefault('4MiB'),
   pool: Name.default(DEFAULT_POOL),
-  ca: Text.optional(),
+  ca: Text.optional().describe("PEM file; default: the system's authorities"),
+  cert: Text.optional().describe('PEM file of a client certificate, with its key in `key`'),
+  key: Text.optional(),
+  giveUpAfter: duration('1h', { minMs: 1000 }).describe(
+    'GitLab ends a job of which it has heard nothing for as long; then a finished one counts as undelivered',
+  ),
 });
 
 const Metrics = z.strictObject({

@@ -34,8 +34,10 @@ export interface Activities {
   replayJobMetrics(input: ReplayMetricsInput): Promise<ReplayMetricsResult>;
   /** Control queue. Writes the end of the trace and the report; the same bytes at every delivery. */
   finishJob(input: FinishJobInput): Promise<{ traceBytes: number }>;
-  /** Control queue. The conversation with the coordinator: trace by offset, keep-alive, cancel, final status. */
+  /** Coordinator queue. Trace by offset, keep-alive, cancel, final status. */
   reportToCoordinator(input: ReportInput): Promise<ReportOutcome>;
+  /** Coordinator queue. Sends spooled files, in order, until the coordinator has each or will never take it. */
+  deliverArtifacts(input: DeliverInput): Promise<DeliverResult>;
 }
 
 export interface JobRef {
@@ -184,17 +186,32 @@ export interface JobReport {
   exitCode: number | null;
 }
 
+export interface DeliverInput {
+  workflowId: string;
+  coordinator: Coordinator;
+  artifacts: ArtifactStatus[];
+}
+
+export interface DeliverResult {
+  /** The coordinator has all of them. */
+  ok: boolean;
+  /** Lines for the trace, each ended by a newline. */
+  text: string;
+}
+
 export interface ReportInput {
   workflowId: string;
   coordinator: Coordinator;
   /** The coordinator asked to cancel and the job is doing so: do not report it again. */
   cancelAcknowledged: boolean;
+  /** Where the coordinator's copy of the trace ended when an earlier conversation did; a hint, 0 is always right. */
+  offset?: number;
 }
 
 export type ReportOutcome =
   /** The coordinator took the final status (or had it already). */
   | { kind: 'delivered'; coordinatorState: string }
-  | { kind: 'cancelRequested' }
+  | { kind: 'cancelRequested'; offset: number }
   /** The coordinator ended the job by itself, or does not know it any more. */
   | { kind: 'aborted'; coordinatorState: string | null }
   /** It was away for longer than it keeps a job open. Everything is in the store. */

@@ -73,6 +73,8 @@ export interface ArtifactStatus {
   files: number;
   /** Key in the store. */
   key: string;
+  /** How long the coordinator keeps it, in GitLab's words (`1 week`); absent: as it likes. */
+  expireIn?: string;
 }
 
 /** Answer of update `result`: the final status, also while metrics are still being collected. */

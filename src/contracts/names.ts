@@ -64,6 +64,14 @@ export function poolTaskQueue(taskQueue: string, pool: string): string {
   return `${taskQueue}.pool.${pool}`;
 }
 
+/**
+ * Conversations with coordinators, each as long as its job: on a queue of their own, so that they never take the slots that the
+ * end of a job needs. Polled by workers that have a `gitlab` entry.
+ */
+export function coordinatorTaskQueue(taskQueue: string): string {
+  return `${taskQueue}.coordinator`;
+}
+
 export function jobWorkflowId(id: string): string {
   return `job/${id}`;
 }

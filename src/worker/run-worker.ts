@@ -2,7 +2,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { Client, Connection } from '@temporalio/client';
 import { NativeConnection, Worker } from '@temporalio/worker';
-import { createEngineActivities, createControlActivities } from '../activities/index.js';
+import { createControlActivities, createCoordinatorActivities, createEngineActivities } from '../activities/index.js';
 import { createEngineSlots, type EngineSlots } from '../activities/engine-slots.js';
 import { createProvisionMachine } from '../activities/provision-machine.js';
 import type { SharedDeps } from '../activities/deps.js';
@@ -11,7 +11,8 @@ import { createTraceHub } from '../activities/trace-hub.js';
 import { registerCodecRoutes } from '../codec/codec-server.js';
 import { createPayloadCodec } from '../codec/payload-codec.js';
 import type { Config } from '../config/schema.js';
-import { engineTaskQueue, poolTaskQueue } from '../contracts/names.js';
+import { coordinatorTaskQueue, engineTaskQueue, poolTaskQueue } from '../contracts/names.js';
+import { loadSystemId } from '../gitlab/system-id.js';
 import { createDockerEngine } from '../machines/docker/docker-engine.js';
 import type { Engine } from '../machines/engine.js';
 import type { Logger } from '../telemetry/logger.js';
@@ -22,11 +23,18 @@ import { startMetricsServer } from '../telemetry/metrics-server.js';
 import { VERSION } from '../version.js';
 import { connectionOptions } from '../client/connection.js';
 import { openStore } from '../store/open-store.js';
+import { openGitlabEntries, type GitlabEntries } from './gitlab/entries.js';
+import { createGitlabIntake, type GitlabIntake } from './gitlab/start-gitlab.js';
 import { createHousekeeping, type Housekeeping } from './housekeeping.js';
 import { installRuntime } from './runtime.js';
 import { loadOrCreateKeys } from './keys.js';
 import { createMetricsParts } from './metrics-parts.js';
 import { waitForStopSignal } from './stop-signal.js';
+
+/** SIGTERM: the process is to be gone within 10 s (docs: contract, "Fine print"). */
+const HANDOVER_PATIENCE_MS = 4_000;
+/** SIGQUIT: longer than GitLab holds a request. */
+const DRAIN_PATIENCE_MS = 80_000;
 
 /** One worker process, from its configuration to its clean end. Returns when it has been told to stop and has. */
 export async function runWorker(options: {
@@ -39,7 +47,8 @@ export async function runWorker(options: {
   const ring = await loadOrCreateKeys(config, logger);
   const codec = createPayloadCodec(ring);
   const store = await openStore(config.store);
-  const metrics = createWorkerMetrics({ version: VERSION, revision: process.env['HOLDFAST_REVISION'] ?? 'unknown' });
+  const revision = process.env['HOLDFAST_REVISION'] ?? 'unknown';
+  const metrics = createWorkerMetrics({ version: VERSION, revision });
   const handover = new AbortController();
   const shared: SharedDeps = {
     store,
@@ -79,6 +88,8 @@ export async function runWorker(options: {
       registerCodecRoutes(app, { codec, allowedOrigins: config.codec.allowedOrigins, token: tokenOf(config) }),
   });
   const { prometheus, metricsDeps } = createMetricsParts(config, shared, engines);
+  const entries = openGitlabEntries(config.gitlab, { systemId: await loadSystemId(store), revision, metrics });
+  const gitlab = createGitlabIntake({ config, entries, client, engines, store, ring, logger });
   const workers = await createWorkers({
     config,
     connection,
@@ -86,6 +97,8 @@ export async function runWorker(options: {
     engines,
     shared,
     metricsDeps,
+    entries,
+    gitlab,
     housekeeping,
     dataConverter,
     logger,
@@ -96,16 +109,23 @@ export async function runWorker(options: {
 
   const runs = workers.map((worker) => worker.run());
   const stopped = Promise.all(runs);
+  await gitlab.start();
   const reason = await Promise.race([options.stop ?? waitForStopSignal(), stopped.then(() => 'handover' as const)]);
   logger.info({ reason }, 'Worker is stopping');
-  if (reason === 'drain') await housekeeping.drain(workers);
+  // First of all no new jobs; what GitLab is just handing over is waited for beside the rest.
+  const intakeStopped = gitlab.stop(reason === 'drain' ? DRAIN_PATIENCE_MS : HANDOVER_PATIENCE_MS);
+  if (reason === 'drain') {
+    await intakeStopped;
+    await housekeeping.drain(workers);
+  }
   handover.abort();
   for (const worker of workers) if (worker.getState() === 'RUNNING') worker.shutdown();
-  await stopped;
+  await Promise.all([stopped, intakeStopped]);
   collector.stop();
   await housekeeping.stop();
   await server.close();
   await prometheus?.close();
+  await entries.close();
   await clientConnection.close();
   await connection.close();
 }
@@ -117,6 +137,8 @@ interface WorkerParts {
   engines: ReadonlyMap<string, Engine>;
   shared: SharedDeps;
   metricsDeps: ReturnType<typeof createMetricsParts>['metricsDeps'];
+  entries: GitlabEntries;
+  gitlab: GitlabIntake;
   housekeeping: Housekeeping;
   dataConverter: { payloadCodecs: ReturnType<typeof createPayloadCodec>[] };
   logger: Logger;
@@ -124,7 +146,7 @@ interface WorkerParts {
 
 /** Control queue, and for each engine its own queue and those of its pools (docs/architecture.md, "Queues"). */
 async function createWorkers(parts: WorkerParts): Promise<Worker[]> {
-  const { config, connection, engines, shared, dataConverter, logger, housekeeping } = parts;
+  const { config, connection, engines, shared, dataConverter, logger, housekeeping, entries, gitlab } = parts;
   const { taskQueue, namespace } = config.temporal;
   const common = {
     connection,
@@ -145,6 +167,21 @@ async function createWorkers(parts: WorkerParts): Promise<Worker[]> {
       maxCachedWorkflows: config.worker.cachedWorkflows,
     }),
   ];
+  if (entries.all.length > 0) {
+    workers.push(
+      await Worker.create({
+        ...common,
+        taskQueue: coordinatorTaskQueue(taskQueue),
+        activities: createCoordinatorActivities({
+          ...shared,
+          coordinators: entries.coordinators,
+          jobEnded: (workflowId) => gitlab.ended(workflowId),
+        }),
+        // Of each job its conversation and an upload; and as many again, for a fleet's jobs after one of its workers has died.
+        maxConcurrentActivityTaskExecutions: config.gitlab.reduce((sum, { limit }) => sum + limit, 0) * 4,
+      }),
+    );
+  }
   for (const settings of config.engines) {
     const engine = engines.get(settings.name);
     if (engine === undefined) continue;
@@ -154,6 +191,7 @@ async function createWorkers(parts: WorkerParts): Promise<Worker[]> {
       engine,
       machineReleased: () => {
         slots.released();
+        gitlab.released();
         housekeeping.machinesChanged(engine);
       },
     };
@@ -171,7 +209,10 @@ async function createWorkers(parts: WorkerParts): Promise<Worker[]> {
       settings,
       client: parts.client,
       version: VERSION,
-      machineAcquired: () => housekeeping.machinesChanged(engine),
+      machineAcquired: (workflowId) => {
+        gitlab.leased(workflowId);
+        housekeeping.machinesChanged(engine);
+      },
       metricsSettings: {
         enabled: config.metrics.enabled && config.metrics.prometheusUrl !== undefined,
         graceMs: config.metrics.grace,

@@ -1,6 +1,6 @@
 import { ActivityCancellationType, proxyActivities, type ActivityOptions } from '@temporalio/workflow';
 import type { Activities, MachineRef } from '../contracts/activities.js';
-import { engineTaskQueue, poolTaskQueue } from '../contracts/names.js';
+import { coordinatorTaskQueue, engineTaskQueue, poolTaskQueue } from '../contracts/names.js';
 
 /**
  * Every timeout of the job, each with its reason. All activities are retried without limit inside their time: what cannot get
@@ -73,12 +73,17 @@ export function finishActivities() {
   });
 }
 
-/** As long as GitLab can keep a job open: its time limit, an hour of silence, and some. */
-export function coordinatorActivities(budgetMs: number, summary: string) {
-  return proxyActivities<Pick<Activities, 'reportToCoordinator'>>({
+/**
+ * As long as GitLab can keep a job open: its time limit, an hour of silence, and some. Cancelled (the upload of metrics is, when
+ * its grace is over), it is waited for: what GitLab has by then decides.
+ */
+export function coordinatorActivities(taskQueue: string, budgetMs: number, summary: string) {
+  return proxyActivities<Pick<Activities, 'reportToCoordinator' | 'deliverArtifacts'>>({
+    taskQueue: coordinatorTaskQueue(taskQueue),
     scheduleToCloseTimeout: budgetMs + 3 * HOUR_MS,
     startToCloseTimeout: budgetMs + 3 * HOUR_MS,
     heartbeatTimeout: HEARTBEAT,
+    cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
     retry: RETRY,
     summary,
   });

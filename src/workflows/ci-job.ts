@@ -71,7 +71,7 @@ export async function ciJob(input: CiJobInput): Promise<CiJobResult> {
     const report =
       coordinator === undefined
         ? undefined
-        : reportToCoordinator({ workflowId, coordinator, timeoutMs: spec.timeoutMs }, interruptions);
+        : reportToCoordinator({ workflowId, taskQueue, coordinator, timeoutMs: spec.timeoutMs }, interruptions);
     const outcome = await runAttempts(job);
     hold.decide(outcome);
     await metrics.waitGrace();

@@ -4,17 +4,22 @@ import { coordinatorActivities } from './activity-stubs.js';
 import { messageOf } from './failure.js';
 import type { Interruptions } from './interruptions.js';
 
+interface Conversation {
+  workflowId: string;
+  taskQueue: string;
+  coordinator: Coordinator;
+  timeoutMs: number;
+}
+
 /**
  * The conversation with the coordinator, one long activity beside the job: it sends the trace as it grows and ends with the
  * final status, which it finds in the store when `finishJob` has put it there.
  */
-export async function reportToCoordinator(
-  input: { workflowId: string; coordinator: Coordinator; timeoutMs: number },
-  interruptions: Interruptions,
-): Promise<ReportOutcome> {
+export async function reportToCoordinator(input: Conversation, interruptions: Interruptions): Promise<ReportOutcome> {
   let cancelAcknowledged = false;
+  let offset = 0;
   for (;;) {
-    const outcome = await converse({ ...input, cancelAcknowledged });
+    const outcome = await converse(input, { cancelAcknowledged, offset });
     switch (outcome.kind) {
       case 'delivered':
       case 'undelivered':
@@ -28,20 +33,20 @@ export async function reportToCoordinator(
         return outcome;
       case 'cancelRequested':
         cancelAcknowledged = true;
+        offset = outcome.offset;
         interruptions.interrupt({ kind: 'cancel', graceful: true, message: 'canceled' });
     }
   }
 }
 
-async function converse(input: {
-  workflowId: string;
-  coordinator: Coordinator;
-  timeoutMs: number;
-  cancelAcknowledged: boolean;
-}): Promise<ReportOutcome> {
-  const { timeoutMs, ...request } = input;
+async function converse(
+  input: Conversation,
+  from: { cancelAcknowledged: boolean; offset: number },
+): Promise<ReportOutcome> {
+  const { workflowId, coordinator } = input;
+  const activities = coordinatorActivities(input.taskQueue, input.timeoutMs, `report to ${coordinator.url}`);
   try {
-    return await coordinatorActivities(timeoutMs, `report to ${input.coordinator.url}`).reportToCoordinator(request);
+    return await activities.reportToCoordinator({ workflowId, coordinator, ...from });
   } catch (error) {
     return { kind: 'undelivered', reason: messageOf(error) };
   }

@@ -1,0 +1,318 @@
+import type { Readable } from 'node:stream';
+import { z } from 'zod';
+import { headerOf, contentRange, retryAfterMs, sizeOfRange, updateIntervalMs } from './headers.js';
+import type { Answer, Call, Endpoint, Http } from './http.js';
+import type { RunnerInfo } from './info.js';
+import { singleFileForm } from './multipart.js';
+import {
+  isEnded,
+  outcomeOfForbidden,
+  type PatchTraceOutcome,
+  type RequestJobOutcome,
+  type Said,
+  type Unavailable,
+  type UpdateJobOutcome,
+  type UploadArtifactOutcome,
+  type VerifyOutcome,
+} from './outcomes.js';
+
+/** GitLab's runner API with one runner token (gitlab-protocol section 1). One call is one request: callers decide on repeats. */
+export interface GitlabClient {
+  verify(options?: { signal?: AbortSignal }): Promise<VerifyOutcome>;
+  /** May be held by the server for as long as a minute. Cutting it may lose a job that was just assigned. */
+  requestJob(options?: { lastUpdate?: string | null; signal?: AbortSignal }): Promise<RequestJobOutcome>;
+  job(credentials: JobCredentials): JobApi;
+  close(): Promise<void>;
+}
+
+export interface JobCredentials {
+  id: number;
+  token: string;
+}
+
+/** The calls with a job's own token. */
+export interface JobApi {
+  /** @param chunk 1 byte to 1 MiB */
+  patchTrace(chunk: { offset: number; bytes: Buffer }, signal?: AbortSignal): Promise<PatchTraceOutcome>;
+  updateJob(update: JobUpdate, signal?: AbortSignal): Promise<UpdateJobOutcome>;
+  uploadArtifact(artifact: ArtifactUpload, signal?: AbortSignal): Promise<UploadArtifactOutcome>;
+}
+
+export interface JobUpdate {
+  state: 'running' | 'success' | 'failed';
+  failureReason?: string;
+  /** Sent when it is not 0. */
+  exitCode?: number;
+  /** Of the whole log; the checksum as `crc32:` and eight hexadecimal digits. */
+  output?: { checksum: string; bytesize: number };
+}
+
+export interface ArtifactUpload {
+  /** File name in the form. */
+  name: string;
+  type: string;
+  format: string;
+  expireIn?: string;
+  bytes: number;
+  content: Readable;
+}
+
+export const MAX_CHUNK_BYTES = 1024 * 1024;
+
+/** GitLab's front end holds a poll for 50 s as a rule; past that it would have answered. */
+const POLL_TIMEOUT_MS = 75_000;
+const UPDATE_TIMEOUT_MS = 20_000;
+const PATCH_TIMEOUT_MS = 30_000;
+/** The reference's limit for a whole upload. */
+const UPLOAD_TIMEOUT_MS = 60 * 60_000;
+/** A payload; hostile ones are judged by the schema, not here. */
+const MAX_PAYLOAD_BYTES = 64 * 1024 * 1024;
+
+const Verified = z.object({ id: z.number().nullish(), token_expires_at: z.string().nullish() });
+const ErrorBody = z.object({
+  message: z.union([z.string(), z.record(z.string(), z.array(z.string()))]).optional(),
+  error: z.string().optional(),
+});
+
+export interface ClientOptions {
+  http: Http;
+  /** Read at each call, so that a replaced token file is seen. */
+  token: () => string;
+  systemId: string;
+  info: RunnerInfo;
+  now?: () => number;
+}
+
+export function createGitlabClient(options: ClientOptions): GitlabClient {
+  const { http, info, systemId, now = Date.now } = options;
+
+  const unavailable = (answer: Answer): Unavailable => unavailableOf(answer, now());
+
+  return {
+    async verify({ signal } = {}) {
+      const token = options.token();
+      const answer = await http.send({
+        ...jsonCall('verify_runner', 'POST', 'runners/verify', { info, token, system_id: systemId }),
+        headers: { ...JSON_HEADERS, 'runner-token': token },
+        timeoutMs: UPDATE_TIMEOUT_MS,
+        signal,
+      });
+      if (answer.kind === 'broken') return unavailable(answer);
+      if (answer.status === 200) {
+        // Very old servers answer a plain "200".
+        const told = Verified.safeParse(parseJson(answer.body));
+        return {
+          kind: 'valid',
+          runnerId: told.data?.id ?? null,
+          expiresAt: told.data?.token_expires_at ?? null,
+        };
+      }
+      if (answer.status === 403 || answer.status === 422) return { kind: 'invalid', reason: errorText(answer) };
+      return unavailable(answer);
+    },
+
+    async requestJob({ lastUpdate, signal } = {}) {
+      const token = options.token();
+      const answer = await http.send({
+        ...jsonCall('request_job', 'POST', 'jobs/request', {
+          info,
+          token,
+          system_id: systemId,
+          ...(lastUpdate == null ? {} : { last_update: lastUpdate }),
+        }),
+        headers: { ...JSON_HEADERS, 'runner-token': token },
+        timeoutMs: POLL_TIMEOUT_MS,
+        maxAnswerBytes: MAX_PAYLOAD_BYTES,
+        signal,
+      });
+      if (answer.kind === 'broken') return unavailable(answer);
+      const next = headerOf(answer.headers, 'x-gitlab-last-update') ?? null;
+      switch (answer.status) {
+        case 201:
+          return { kind: 'job', body: answer.body, lastUpdate: next };
+        case 204:
+          return { kind: 'none', lastUpdate: next };
+        case 403:
+          return { kind: 'forbidden', reason: errorText(answer) };
+        case 409:
+        case 422:
+          return { kind: 'conflict', reason: errorText(answer) };
+        default:
+          return unavailable(answer);
+      }
+    },
+
+    job: (credentials) => jobApi(http, info, credentials, unavailable),
+    close: () => http.close(),
+  };
+}
+
+function jobApi(
+  http: Http,
+  info: RunnerInfo,
+  { id, token }: JobCredentials,
+  unavailable: (answer: Answer) => Unavailable,
+): JobApi {
+  const path = `jobs/${String(id)}`;
+  return {
+    async patchTrace({ offset, bytes }, signal) {
+      const answer = await http.send({
+        endpoint: 'patch_trace',
+        method: 'PATCH',
+        path: `${path}/trace`,
+        query: { debug_trace: 'false' },
+        headers: {
+          'job-token': token,
+          'content-type': 'text/plain',
+          'content-range': contentRange(offset, bytes.length),
+        },
+        body: bytes,
+        timeoutMs: PATCH_TIMEOUT_MS,
+        signal,
+      });
+      if (answer.kind === 'broken') return unavailable(answer);
+      const said = saidBy(answer);
+      if (isEnded(said.jobStatus)) return { kind: 'refused', jobStatus: said.jobStatus };
+      switch (answer.status) {
+        case 202:
+          return { kind: 'accepted', ...said };
+        case 416:
+          return { kind: 'misplaced', size: sizeOfRange(headerOf(answer.headers, 'range')) ?? null };
+        case 403:
+          return outcomeOfForbidden(said.jobStatus);
+        case 404:
+          return { kind: 'unknown' };
+        default:
+          return unavailable(answer);
+      }
+    },
+
+    async updateJob(update, signal) {
+      const answer = await http.send({
+        ...jsonCall('update_job', 'PUT', path, updateBody(info, token, update)),
+        headers: { 'content-type': 'application/json', 'job-token': token },
+        timeoutMs: UPDATE_TIMEOUT_MS,
+        signal,
+      });
+      if (answer.kind === 'broken') return unavailable(answer);
+      const said = saidBy(answer);
+      switch (answer.status) {
+        case 200:
+          // The final status itself is answered with the state that the job now has.
+          return update.state === 'running' && isEnded(said.jobStatus)
+            ? { kind: 'refused', jobStatus: said.jobStatus }
+            : { kind: 'accepted', ...said };
+        case 202:
+          return isEnded(said.jobStatus)
+            ? { kind: 'refused', jobStatus: said.jobStatus }
+            : { kind: 'waiting', ...said };
+        case 412:
+          return { kind: 'resend', ...said };
+        case 403:
+          return outcomeOfForbidden(said.jobStatus);
+        case 404:
+          return { kind: 'unknown' };
+        default:
+          return unavailable(answer);
+      }
+    },
+
+    async uploadArtifact(artifact, signal) {
+      const form = singleFileForm(artifact);
+      const answer = await http.send({
+        endpoint: 'upload_artifacts',
+        method: 'POST',
+        path: `${path}/artifacts`,
+        query: {
+          expire_in: artifact.expireIn,
+          artifact_format: artifact.format,
+          artifact_type: artifact.type,
+        },
+        headers: { ...form.headers, 'job-token': token },
+        body: form.body,
+        timeoutMs: UPLOAD_TIMEOUT_MS,
+        signal,
+      });
+      if (answer.kind === 'broken') return unavailable(answer);
+      switch (answer.status) {
+        case 201:
+          return { kind: 'stored' };
+        case 403:
+          return outcomeOfForbidden(saidBy(answer).jobStatus);
+        case 413:
+          return { kind: 'tooLarge' };
+        default:
+          return answer.status >= 400 && answer.status < 500 && ![408, 429].includes(answer.status)
+            ? { kind: 'rejected', status: answer.status, reason: errorText(answer) }
+            : unavailable(answer);
+      }
+    },
+  };
+}
+
+const JSON_HEADERS = { 'content-type': 'application/json', accept: 'application/json' };
+
+function jsonCall(
+  endpoint: Endpoint,
+  method: Call['method'],
+  path: string,
+  body: object,
+): Pick<Call, 'endpoint' | 'method' | 'path' | 'body'> {
+  return { endpoint, method, path, body: JSON.stringify(body) };
+}
+
+function updateBody(info: RunnerInfo, token: string, update: JobUpdate): object {
+  const { state, failureReason, exitCode, output } = update;
+  return {
+    info,
+    token,
+    state,
+    ...(failureReason === undefined ? {} : { failure_reason: failureReason }),
+    // `checksum` is the deprecated twin of the one in `output`.
+    ...(output === undefined ? {} : { checksum: output.checksum, output }),
+    ...(exitCode === undefined || exitCode === 0 ? {} : { exit_code: exitCode }),
+  };
+}
+
+type Answered = Extract<Answer, { kind: 'answer' }>;
+
+function saidBy(answer: Answered): Said {
+  const intervalMs = updateIntervalMs(headerOf(answer.headers, 'x-gitlab-trace-update-interval'));
+  return {
+    jobStatus: headerOf(answer.headers, 'job-status') ?? null,
+    ...(intervalMs === undefined ? {} : { intervalMs }),
+  };
+}
+
+function unavailableOf(answer: Answer, nowMs: number): Unavailable {
+  if (answer.kind === 'broken') return { kind: 'unavailable', reason: answer.reason, answered: false };
+  const wishMs = retryAfterMs(answer.headers, nowMs);
+  return {
+    kind: 'unavailable',
+    reason: errorText(answer),
+    ...(wishMs === undefined ? {} : { retryAfterMs: wishMs }),
+    answered: answer.status < 500,
+  };
+}
+
+/** `{"message": "text"}`, `{"message": {"field": ["a"]}}`, `{"error": "text"}`; anything else is left out: it may be a page. */
+function errorText({ status, body }: Answered): string {
+  const told = ErrorBody.safeParse(parseJson(body));
+  if (!told.success) return `status ${String(status)}`;
+  const { message, error } = told.data;
+  const words =
+    message === undefined || typeof message === 'string'
+      ? (message ?? error)
+      : Object.entries(message)
+          .map(([field, problems]) => `${field} ${problems.join(', ')}`)
+          .join('; ');
+  return words === undefined ? `status ${String(status)}` : `status ${String(status)}: ${words.slice(0, 300)}`;
+}
+
+function parseJson(body: Buffer): unknown {
+  try {
+    return JSON.parse(body.toString('utf8'));
+  } catch {
+    return undefined; // no JSON: the schema says so
+  }
+}

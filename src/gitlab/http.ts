@@ -1,0 +1,151 @@
+import { randomUUID } from 'node:crypto';
+import type { Readable } from 'node:stream';
+import { Agent, request, type Dispatcher } from 'undici';
+import { VERSION } from '../version.js';
+import type { Headers } from './headers.js';
+
+/** Names of the label `endpoint`; those that GitLab's runner has are its own. */
+export type Endpoint =
+  'verify_runner' | 'request_job' | 'update_job' | 'patch_trace' | 'upload_artifacts' | 'download_artifacts';
+
+export interface Call {
+  endpoint: Endpoint;
+  method: 'GET' | 'POST' | 'PUT' | 'PATCH';
+  /** Below `/api/v4/`. */
+  path: string;
+  query?: Record<string, string | undefined>;
+  headers?: Record<string, string>;
+  body?: Buffer | Readable | string;
+  /** From the first byte sent to the last byte read. */
+  timeoutMs: number;
+  maxAnswerBytes?: number;
+  signal?: AbortSignal | undefined;
+}
+
+export type Answer =
+  | { kind: 'answer'; status: number; headers: Headers; body: Buffer }
+  /** No whole answer: refused, reset, timed out, cut in the middle, or larger than we read. */
+  | { kind: 'broken'; reason: string };
+
+export interface HttpOptions {
+  url: string;
+  /** PEM texts. */
+  ca?: string;
+  cert?: string;
+  key?: string;
+  /** `status` is the number, or `-1` without an answer, as GitLab's runner counts. */
+  observe?: (endpoint: Endpoint, status: number) => void;
+}
+
+export interface Http {
+  readonly baseUrl: string;
+  /** @throws the signal's reason when it aborts; nothing else */
+  send(call: Call): Promise<Answer>;
+  close(): Promise<void>;
+}
+
+const CONNECT_TIMEOUT_MS = 10_000;
+/** Longer than a poll's pause, shorter than what proxies keep. */
+const IDLE_CONNECTION_MS = 30_000;
+const MAX_ANSWER_BYTES = 256 * 1024;
+
+/** One GitLab over undici: an agent of its own, since its TLS settings are its own. No retries here: each caller knows its own. */
+export function createHttp(options: HttpOptions): Http {
+  const baseUrl = apiUrl(options.url);
+  const agent = new Agent({
+    connect: {
+      timeout: CONNECT_TIMEOUT_MS,
+      minVersion: 'TLSv1.2',
+      ...(options.ca === undefined ? {} : { ca: options.ca }),
+      ...(options.cert === undefined ? {} : { cert: options.cert }),
+      ...(options.key === undefined ? {} : { key: options.key }),
+    },
+    keepAliveTimeout: IDLE_CONNECTION_MS,
+    keepAliveMaxTimeout: IDLE_CONNECTION_MS,
+  });
+
+  return {
+    baseUrl,
+    async send(call) {
+      const answer = await within(call.timeoutMs, call.signal, (signal) => exchange(agent, baseUrl, call, signal));
+      options.observe?.(call.endpoint, answer.kind === 'answer' ? answer.status : -1);
+      return answer;
+    },
+    close: () => agent.destroy(),
+  };
+}
+
+/** gitlab-protocol section 1.1: a trailing `/` goes, then a trailing `/ci`. */
+export function apiUrl(url: string): string {
+  return `${url.replace(/\/+$/, '').replace(/\/ci$/, '')}/api/v4/`;
+}
+
+export const USER_AGENT = `holdfast ${VERSION} (node ${process.versions.node}; ${process.platform}/${process.arch})`;
+
+async function exchange(agent: Agent, baseUrl: string, call: Call, signal: AbortSignal): Promise<Answer> {
+  const url = new URL(call.path, baseUrl);
+  for (const [key, value] of Object.entries(call.query ?? {})) {
+    if (value !== undefined && value !== '') url.searchParams.set(key, value);
+  }
+  const { statusCode, headers, body } = await request(url, {
+    dispatcher: agent,
+    method: call.method,
+    headers: { 'user-agent': USER_AGENT, 'x-request-id': randomUUID().replaceAll('-', ''), ...call.headers },
+    body: call.body ?? null,
+    signal,
+    // The deadline of the whole is the caller's; these only must not be shorter.
+    headersTimeout: call.timeoutMs,
+    bodyTimeout: call.timeoutMs,
+  });
+  return {
+    kind: 'answer',
+    status: statusCode,
+    headers,
+    body: await readBody(body, call.maxAnswerBytes ?? MAX_ANSWER_BYTES),
+  };
+}
+
+async function readBody(body: Dispatcher.ResponseData['body'], maxBytes: number): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  for await (const chunk of body as AsyncIterable<Buffer>) {
+    bytes += chunk.length;
+    if (bytes > maxBytes) {
+      body.destroy();
+      throw new Error(`the answer is larger than ${String(maxBytes)} bytes`);
+    }
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks);
+}
+
+/** A deadline for the whole exchange that leaves nothing behind on a long-lived signal. */
+async function within(
+  timeoutMs: number,
+  outer: AbortSignal | undefined,
+  work: (signal: AbortSignal) => Promise<Answer>,
+): Promise<Answer> {
+  outer?.throwIfAborted();
+  const controller = new AbortController();
+  const timer = setTimeout(
+    () => controller.abort(new Error(`no answer within ${String(timeoutMs / 1000)} s`)),
+    timeoutMs,
+  );
+  const forward = () => controller.abort(outer?.reason);
+  outer?.addEventListener('abort', forward, { once: true });
+  try {
+    return await work(controller.signal);
+  } catch (error) {
+    outer?.throwIfAborted();
+    return { kind: 'broken', reason: reasonOf(error) };
+  } finally {
+    clearTimeout(timer);
+    outer?.removeEventListener('abort', forward);
+  }
+}
+
+function reasonOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  const code = 'code' in error && typeof error.code === 'string' ? error.code : undefined;
+  return code === undefined || error.message.includes(code) ? error.message : `${error.message} (${code})`;
+}

@@ -1,0 +1,195 @@
+import type { Coordinator } from '../contracts/ci-job.js';
+import type { FailureReason } from '../contracts/names.js';
+import type { JobSpec } from '../contracts/job-spec.js';
+import type { Logger } from '../telemetry/logger.js';
+import { createChecksum } from '../trace/checksum.js';
+import { errorLine } from '../trace/format.js';
+import { createBackoff } from './backoff.js';
+import type { GitlabClient, JobCredentials } from './client.js';
+import type { Clock } from './clock.js';
+import { converse, type JobSource } from './conversation.js';
+import { isEnded } from './outcomes.js';
+import type { Spool } from './spool.js';
+
+/** What a payload says, in the words of the room `payload`. */
+export type ReadPayload =
+  | { kind: 'job'; job: JobCredentials; spec: JobSpec; coordinator: Coordinator }
+  | { kind: 'refused'; job: JobCredentials; reason: FailureReason; message: string; failureReasons: string[] }
+  /** Not even whose job it is can be read, so nobody can be told. */
+  | { kind: 'unreadable'; problem: string };
+
+/** `exists`: it was handed over twice. `impossible`: Temporal will never take it. */
+export type StartOutcome = { kind: 'started' } | { kind: 'exists' } | { kind: 'impossible'; message: string };
+
+export interface IntakeDeps {
+  entry: string;
+  spool: Spool;
+  read(raw: Buffer): ReadPayload;
+  client: Pick<GitlabClient, 'job'>;
+  /** @throws when Temporal cannot be reached now */
+  startWorkflow(job: { jobId: number; spec: JobSpec; coordinator: Coordinator }): Promise<StartOutcome>;
+  clock: Clock;
+  logger: Logger;
+  /** A job refused at the door must be told to GitLab for as long as it keeps it open. */
+  silenceLimitMs: number;
+}
+
+/** From GitLab's answer to a workflow that has the job. */
+export interface Intake {
+  /** Returns once the answer is safe; the rest goes on beside. Never rejects. */
+  take(raw: Buffer): Promise<void>;
+  /** Go on with what an earlier process has left. */
+  recover(): Promise<void>;
+  /** Jobs that are not yet with Temporal. */
+  pending(): number;
+  /** Gives what is under way some time; the rest stays in the spool for the next start. */
+  stop(patienceMs: number): Promise<void>;
+}
+
+const RETRY = { firstMs: 250, maxMs: 5_000 };
+
+export function createIntake(deps: IntakeDeps): Intake {
+  const { entry, spool, logger, clock } = deps;
+  const stopping = new AbortController();
+  const running = new Set<Promise<void>>();
+
+  function inBackground(work: () => Promise<void>): void {
+    const run = work()
+      .catch((error: unknown) => {
+        if (!stopping.signal.aborted) {
+          logger.error({ entry, error }, 'A job could not be passed on; it stays in the spool for the next start');
+        }
+      })
+      .finally(() => running.delete(run));
+    running.add(run);
+  }
+
+  async function passOn(key: string | undefined, raw: Buffer): Promise<void> {
+    const payload = deps.read(raw);
+    switch (payload.kind) {
+      case 'unreadable':
+        logger.error({ entry, problem: payload.problem }, 'GitLab handed over something that is no job');
+        break;
+      case 'refused':
+        if (await acknowledged(payload.job)) await refuse(payload.job, payload);
+        break;
+      case 'job':
+        await begin(payload);
+    }
+    if (key !== undefined) await untilDone('remove from the spool', () => spool.remove(key));
+  }
+
+  async function begin(payload: Extract<ReadPayload, { kind: 'job' }>): Promise<void> {
+    const { job, spec, coordinator } = payload;
+    if (!(await acknowledged(job))) return;
+    const started = await untilDone('start the workflow', () =>
+      deps.startWorkflow({ jobId: job.id, spec, coordinator }),
+    );
+    if (started.kind === 'impossible') {
+      const { failureReasons } = coordinator;
+      await refuse(job, { reason: 'runner_system_failure', message: started.message, failureReasons });
+      return;
+    }
+    logger.info({ entry, jobId: job.id, outcome: started.kind }, 'Job taken from GitLab');
+  }
+
+  /** gitlab-protocol section 1.4: the job is run unless GitLab says clearly that it is over. */
+  async function acknowledged(job: JobCredentials): Promise<boolean> {
+    const outcome = await deps.client.job(job).updateJob({ state: 'running' }, stopping.signal);
+    switch (outcome.kind) {
+      case 'refused':
+      case 'unknown':
+        logger.info({ entry, jobId: job.id }, 'The job is over at GitLab; it is dropped');
+        return false;
+      case 'accepted':
+      case 'waiting':
+      case 'resend':
+        if (isEnded(outcome.jobStatus)) return false;
+        if (outcome.jobStatus !== 'canceling') return true;
+        await refuse(job, { reason: 'job_canceled', message: 'canceled', failureReasons: [] });
+        return false;
+      case 'unavailable':
+        return true;
+    }
+  }
+
+  /** The end of a job that never became one of ours: one line of log and the final status. */
+  async function refuse(
+    job: JobCredentials,
+    why: { reason: FailureReason; message: string; failureReasons: string[] },
+  ): Promise<void> {
+    logger.warn({ entry, jobId: job.id, reason: why.reason, problem: why.message }, 'The job is refused');
+    const outcome = await converse(
+      {
+        job: deps.client.job(job),
+        source: refusalSource(why.reason, why.message),
+        clock,
+        wallClock: Date.now,
+        log: (facts, message) => logger.warn({ entry, jobId: job.id, ...facts }, message),
+        observeLag: () => undefined,
+      },
+      { failureReasons: why.failureReasons, cancelAcknowledged: true, silenceLimitMs: deps.silenceLimitMs },
+      { offset: 0, heardAtMs: Date.now() },
+      stopping.signal,
+    );
+    if (outcome.kind !== 'delivered')
+      logger.error({ entry, jobId: job.id, outcome }, 'GitLab could not be told of a refused job');
+  }
+
+  /** Temporal or the store may be away; the job is ours all the same. */
+  async function untilDone<T>(what: string, work: () => Promise<T>): Promise<T> {
+    const backoff = createBackoff({ ...RETRY, random: () => clock.random() });
+    for (;;) {
+      try {
+        return await work();
+      } catch (error) {
+        stopping.signal.throwIfAborted();
+        logger.warn({ entry, what, error: String(error) }, 'A job waits on its way from GitLab to its workflow');
+        await clock.sleep(backoff.next(), stopping.signal);
+      }
+    }
+  }
+
+  return {
+    pending: () => running.size,
+    async take(raw) {
+      const key = await spool.put(raw).catch((error: unknown) => {
+        // It is assigned: without a spool it is only less safe, not lost.
+        logger.error({ entry, error }, 'A job could not be spooled; it is passed on without');
+        return undefined;
+      });
+      inBackground(() => passOn(key, raw));
+    },
+    async recover() {
+      for (const key of await spool.list()) {
+        inBackground(async () => {
+          const raw = await spool.read(key);
+          if (raw === undefined) return;
+          logger.info({ entry, key }, 'Going on with a job from the spool');
+          await passOn(key, raw);
+        });
+      }
+    },
+    async stop(patienceMs) {
+      const timer = setTimeout(() => stopping.abort(), patienceMs);
+      while (running.size > 0) await Promise.all(running);
+      clearTimeout(timer);
+      stopping.abort();
+    },
+  };
+}
+
+function refusalSource(reason: FailureReason, message: string): JobSource {
+  const words = reason === 'job_canceled' ? message : `(system failure): ${message}`;
+  const text = Buffer.from(errorLine(`Job failed${reason === 'job_canceled' ? ':' : ''} ${words}`));
+  const checksum = createChecksum();
+  checksum.update(text);
+  const state = reason === 'job_canceled' ? 'canceled' : 'failed';
+  const report = { state, failureReason: reason, exitCode: null } as const;
+  return {
+    size: () => Promise.resolve(text.length),
+    read: (start, end) => Promise.resolve(text.subarray(start, end)),
+    end: () => Promise.resolve({ bytes: text.length, checksum: checksum.value(), report }),
+    grown: () => Promise.resolve(),
+  };
+}

@@ -1,0 +1,66 @@
+import { MAX_CHUNK_BYTES, type JobApi } from './client.js';
+import type { Said, Unavailable } from './outcomes.js';
+
+/** A growing log whose bytes never change: whoever reads it again at an offset gets the same ones. */
+export interface TraceSource {
+  size(): Promise<number>;
+  /** Exactly the bytes from `start` to `end` (exclusive), or fewer when it ends before. */
+  read(start: number, end: number): Promise<Buffer>;
+}
+
+export type SendOutcome =
+  /** Nothing new to send. */
+  | { kind: 'idle' }
+  | ({ kind: 'sent'; bytes: number } & Said)
+  /** The server's log ends elsewhere than we thought; the next send begins there. */
+  | { kind: 'realigned' }
+  | { kind: 'refused'; jobStatus: string | null }
+  | { kind: 'unknown' }
+  | Unavailable;
+
+/**
+ * Sends a log by offset. It holds one number, the server's end of the log, and whatever happens to a request, the server's
+ * next answer puts that number right: so a lost answer, a repeated chunk or another sender beside this one neither doubles
+ * nor loses a byte (gitlab-protocol section 1.6).
+ */
+export interface TraceSender {
+  readonly offset: number;
+  /** One chunk of at most 1 MiB. */
+  send(source: TraceSource, signal?: AbortSignal): Promise<SendOutcome>;
+  /** The server has thrown the log away, or says that it differs: from the beginning. */
+  restart(): void;
+}
+
+export function createTraceSender(job: Pick<JobApi, 'patchTrace'>, startOffset = 0): TraceSender {
+  let offset = startOffset;
+
+  return {
+    get offset() {
+      return offset;
+    },
+    restart() {
+      offset = 0;
+    },
+    async send(source, signal) {
+      const size = await source.size();
+      // A server that has more than we: what it waits for is not written yet (or never will be).
+      if (size <= offset) return { kind: 'idle' };
+      const bytes = await source.read(offset, Math.min(size, offset + MAX_CHUNK_BYTES));
+      if (bytes.length === 0) return { kind: 'idle' };
+      const outcome = await job.patchTrace({ offset, bytes }, signal);
+      switch (outcome.kind) {
+        case 'accepted':
+          offset += bytes.length;
+          return { ...outcome, kind: 'sent', bytes: bytes.length };
+        case 'misplaced':
+          if (outcome.size === null || outcome.size === offset) {
+            return { kind: 'unavailable', reason: '416 without a usable Range', answered: true };
+          }
+          offset = outcome.size;
+          return { kind: 'realigned' };
+        default:
+          return outcome;
+      }
+    },
+  };
+}

@@ -1,0 +1,104 @@
+import type { Client } from '@temporalio/client';
+import type { Config } from '../../config/schema.js';
+import { systemClock } from '../../gitlab/clock.js';
+import { createIntake, type Intake } from '../../gitlab/intake.js';
+import { createPoller, type Poller } from '../../gitlab/poller.js';
+import { createSpool } from '../../gitlab/spool.js';
+import { gitlabWorkflowId } from '../../contracts/names.js';
+import type { KeyRing } from '../../codec/key-ring.js';
+import type { Engine } from '../../machines/engine.js';
+import type { Store } from '../../store/store.js';
+import type { Logger } from '../../telemetry/logger.js';
+import type { GitlabEntries } from './entries.js';
+import { readPayload } from './read-payload.js';
+import { createRoom, type Room } from './room.js';
+import { hostOf, listOpenJobs, startGitlabJob } from './start-workflow.js';
+
+export interface GitlabDeps {
+  config: Config;
+  entries: GitlabEntries;
+  client: Client;
+  engines: ReadonlyMap<string, Engine>;
+  store: Store;
+  ring: KeyRing;
+  logger: Logger;
+}
+
+/** All pollers of a worker. */
+export interface GitlabIntake {
+  /** What an earlier process has left goes first. */
+  start(): Promise<void>;
+  /** No new jobs; those that GitLab is just handing over are taken. At most twice the patience. */
+  stop(patienceMs: number): Promise<void>;
+  leased(workflowId: string): void;
+  ended(workflowId: string): void;
+  released(): void;
+}
+
+export function createGitlabIntake(deps: GitlabDeps): GitlabIntake {
+  const rooms = new Map<string, Room>();
+  const parts = deps.entries.all.map(({ entry, client }) => {
+    const room = rooms.get(entry.pool) ?? roomOf(deps, entry.pool);
+    rooms.set(entry.pool, room);
+    const intake = createIntake({
+      entry: entry.name,
+      spool: createSpool(deps.store, deps.ring, entry.name),
+      read: (raw) => readPayload(raw, entry),
+      client,
+      async startWorkflow(job) {
+        const outcome = await startGitlabJob(deps.client, deps.config.temporal.taskQueue, job);
+        if (outcome.kind === 'started') room.started(gitlabWorkflowId(hostOf(entry.url), job.jobId), entry.name);
+        return outcome;
+      },
+      clock: systemClock,
+      logger: deps.logger,
+      silenceLimitMs: entry.giveUpAfter,
+    });
+    const poller = createPoller({
+      entry: entry.name,
+      client,
+      hasRoom: (signal) => room.hasRoomFor(entry, intake.pending(), signal),
+      roomChanged: (ms, signal) => room.wait(ms, signal),
+      take: (body) => intake.take(body),
+      clock: systemClock,
+      logger: deps.logger,
+    });
+    return { entry: entry.name, intake, poller };
+  });
+  const all = [...rooms.values()];
+
+  return {
+    async start() {
+      for (const { entry, intake, poller } of parts) await startOne(deps.logger, entry, intake, poller);
+    },
+    async stop(patienceMs) {
+      await Promise.all(
+        parts.map(async ({ poller, intake }) => {
+          await poller.stop(patienceMs);
+          await intake.stop(patienceMs);
+        }),
+      );
+    },
+    leased: (workflowId) => all.forEach((room) => room.leased(workflowId)),
+    ended: (workflowId) => all.forEach((room) => room.ended(workflowId)),
+    released: () => all.forEach((room) => room.released()),
+  };
+}
+
+async function startOne(logger: Logger, entry: string, intake: Intake, poller: Poller): Promise<void> {
+  await intake.recover().catch((error: unknown) => {
+    logger.error({ entry, error }, 'The spool cannot be read; its jobs wait for the next start');
+  });
+  poller.start();
+}
+
+function roomOf({ config, engines, client, logger }: GitlabDeps, pool: string): Room {
+  const serving = config.engines.flatMap((settings) => {
+    const engine = engines.get(settings.name);
+    return engine !== undefined && settings.pools.includes(pool) ? [engine] : [];
+  });
+  if (serving.length === 0) {
+    logger.warn({ pool }, 'A gitlab entry names a pool that no engine of this worker serves; it takes no jobs here');
+  }
+  return createRoom({ engines: serving, openJobs: () => listOpenJobs(client, pool), now: Date.now });
+}

@@ -1,0 +1,78 @@
+import { isGrpcServiceError, WorkflowExecutionAlreadyStartedError, type Client } from '@temporalio/client';
+import { defineSearchAttributeKey } from '@temporalio/common';
+import type { CiJobInput, Coordinator } from '../../contracts/ci-job.js';
+import type { JobSpec } from '../../contracts/job-spec.js';
+import { CI_JOB_WORKFLOW, gitlabWorkflowId } from '../../contracts/names.js';
+import type { StartOutcome } from '../../gitlab/intake.js';
+import type { OpenJob } from './room.js';
+
+const JOB_STATE = defineSearchAttributeKey('HoldfastJobState', 'KEYWORD');
+/** gRPC's own numbers. */
+const INVALID_ARGUMENT = 3;
+const RESOURCE_EXHAUSTED = 8;
+const START_TIMEOUT_MS = 10_000;
+const LIST_TIMEOUT_MS = 5_000;
+/** With more open jobs than this in a pool, some of the newest are waiting, and that is all that is asked. */
+const MAX_LISTED = 1_000;
+
+/** `<host>` of a workflow id: host and port as in the URL. */
+export function hostOf(url: string): string {
+  return new URL(url).host;
+}
+
+export async function startGitlabJob(
+  client: Client,
+  taskQueue: string,
+  job: { jobId: number; spec: JobSpec; coordinator: Coordinator },
+): Promise<StartOutcome> {
+  const input: CiJobInput = { version: 1, spec: job.spec, coordinator: job.coordinator };
+  try {
+    await client.connection.withDeadline(Date.now() + START_TIMEOUT_MS, () =>
+      client.workflow.start(CI_JOB_WORKFLOW, {
+        workflowId: gitlabWorkflowId(hostOf(job.coordinator.url), job.jobId),
+        taskQueue,
+        args: [input],
+        // Handed over twice runs once, also when the first run is over.
+        workflowIdReusePolicy: 'REJECT_DUPLICATE',
+        workflowIdConflictPolicy: 'FAIL',
+        memo: { entry: job.coordinator.entry },
+      }),
+    );
+    return { kind: 'started' };
+  } catch (error) {
+    if (error instanceof WorkflowExecutionAlreadyStartedError) return { kind: 'exists' };
+    const problem = neverTaken(error);
+    if (problem !== undefined) return { kind: 'impossible', message: problem };
+    throw error;
+  }
+}
+
+/** Only its size can be wrong with an input that we have made. */
+function neverTaken(error: unknown): string | undefined {
+  const cause = error instanceof Error && isGrpcServiceError(error.cause) ? error.cause : error;
+  if (!isGrpcServiceError(cause)) return undefined;
+  const code = Number(cause.code);
+  const tooLarge = code === INVALID_ARGUMENT || (code === RESOURCE_EXHAUSTED && /larger than max/i.test(cause.details));
+  return tooLarge ? `the job is too large (${cause.details})` : undefined;
+}
+
+/** @throws when Temporal does not answer */
+export async function listOpenJobs(client: Client, pool: string): Promise<OpenJob[]> {
+  const query =
+    `WorkflowType = '${CI_JOB_WORKFLOW}' AND ExecutionStatus = 'Running' AND HoldfastPool = '${pool}'` +
+    ` AND HoldfastJobState IN ('pending', 'preparing', 'running', 'finishing')`;
+  return await client.connection.withDeadline(Date.now() + LIST_TIMEOUT_MS, async () => {
+    const jobs: OpenJob[] = [];
+    for await (const info of client.workflow.list({ query, pageSize: MAX_LISTED })) {
+      const entry = info.memo?.['entry'];
+      jobs.push({
+        workflowId: info.workflowId,
+        state: info.typedSearchAttributes.get(JOB_STATE) ?? 'pending',
+        startedAtMs: info.startTime.getTime(),
+        entry: typeof entry === 'string' ? entry : undefined,
+      });
+      if (jobs.length >= MAX_LISTED) break;
+    }
+    return jobs;
+  });
+}
