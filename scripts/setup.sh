@@ -111,6 +111,11 @@ image() {
   local name=$1 config=$2 packages=$3
   if has_image "$name"; then return; fi
   if timeout 20 docker pull -q "$name" >/dev/null 2>&1; then return; fi
+  bootstrap_image "$name" "$config" "$packages"
+}
+
+bootstrap_image() {
+  local name=$1 config=$2 packages=$3
   have debootstrap || apt_install debootstrap
   say "building $name from Debian packages (no registry answers)"
   local root
@@ -119,6 +124,20 @@ image() {
     fail "$name could not be built (see $state/log/debootstrap.log)" "docker pull $name on a machine that reaches a registry, then docker load it here"
   as_root tar -C "$root" -c . | docker import --change "$config" --change 'LABEL holdfast.built=local' - "$name" >/dev/null
   as_root rm -rf "$root"
+}
+
+# For `npm run demo`: a compiler. Half a minute once; the packages come from Debian's mirror, as the container's network or this
+# machine's own apt reaches it.
+demo_image() {
+  local name=holdfast/demo-gcc:1
+  if [ "${HOLDFAST_SETUP_DEMO:-}" != 1 ] || has_image "$name"; then return; fi
+  say "making $name, an image with gcc"
+  if docker build --quiet --tag "$name" - >"$state/log/demo-image.log" 2>&1 <<'DOCKERFILE'
+FROM debian:bookworm-slim
+RUN apt-get update && apt-get install -y --no-install-recommends gcc libc6-dev && rm -rf /var/lib/apt/lists/*
+DOCKERFILE
+  then return; fi
+  bootstrap_image "$name" 'CMD ["bash"]' gcc,libc6-dev
 }
 
 test_tools() {
@@ -139,4 +158,5 @@ prometheus_server
 test_tools
 image debian:bookworm-slim 'CMD ["bash"]' ''
 image alpine/git 'ENTRYPOINT ["git"]' git,ca-certificates
+demo_image
 say "ready"

@@ -1,6 +1,7 @@
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { parse } from 'yaml';
+import { runningDev } from '../dev/dev-state.js';
 import { toProblems } from '../job/problems.js';
 import { CONFIG_KEYS, ConfigSchema, type Config } from './schema.js';
 
@@ -17,12 +18,19 @@ export interface LoadedConfig {
 
 export const DEFAULT_CONFIG_FILE = 'holdfast.yaml';
 
-/** `file` if given, else `holdfast.yaml` where there is one, else the defaults. @throws ConfigError naming every problem at once */
+/**
+ * `file` if given, else `holdfast.yaml` where there is one, else that of the `holdfast dev` which runs here, else the defaults.
+ * @param options.ignoreRunningDev for `holdfast dev` itself
+ * @throws ConfigError naming every problem at once
+ */
 export function loadConfig(
-  options: { file?: string | undefined; cwd?: string; env?: NodeJS.ProcessEnv } = {},
+  options: { file?: string | undefined; cwd?: string; env?: NodeJS.ProcessEnv; ignoreRunningDev?: boolean } = {},
 ): LoadedConfig {
   const { cwd = process.cwd(), env = process.env } = options;
-  const file = options.file ?? (existsSync(resolve(cwd, DEFAULT_CONFIG_FILE)) ? DEFAULT_CONFIG_FILE : undefined);
+  const file =
+    options.file ??
+    (existsSync(resolve(cwd, DEFAULT_CONFIG_FILE)) ? DEFAULT_CONFIG_FILE : undefined) ??
+    (options.ignoreRunningDev === true ? undefined : runningDev(cwd)?.configFile);
   if (file === undefined) return { config: parseConfig({}, 'the defaults', env), file, warnings: [] };
   const path = resolve(cwd, file);
   const value = readYaml(path);
