@@ -77,6 +77,8 @@ export default tseslint.config(
       // expect.objectContaining and its kind are typed any.
       '@typescript-eslint/no-unsafe-assignment': 'off',
       '@typescript-eslint/no-misused-spread': 'off',
+      '@typescript-eslint/unbound-method': 'off',
+      '@typescript-eslint/no-deprecated': 'off',
     },
   },
 );

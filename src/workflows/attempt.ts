@@ -67,7 +67,8 @@ async function provision(job: JobContext, attempt: number): Promise<{ machine: P
     return { outcome: outcomeOfInterruption(interruption) };
   } catch (error) {
     const told = failureDetails(error);
-    job.trace.moveTo(told?.trace ?? { ...job.trace.position(), uncertain: true });
+    if (told?.trace === undefined) job.trace.lostTrack();
+    else job.trace.moveTo(told.trace);
     const outcome =
       interruption !== undefined && (isCancellation(error) || told?.reason === 'job_canceled')
         ? outcomeOfInterruption(interruption)
@@ -222,6 +223,7 @@ async function endOfStep(
     scope.cancel();
     work.catch(() => undefined);
     job.markUnserved(machine);
+    job.trace.abandon();
     return { kind: 'lost', reason: messageOf(error), attempts: 0 };
   }
 }

@@ -13,7 +13,6 @@ import {
 } from '@temporalio/workflow';
 import type { CiJobInput, CiJobResult, JobStatus } from '../contracts/ci-job.js';
 import { PREPARING_SIGNAL, RESULT_UPDATE, STATUS_QUERY } from '../contracts/names.js';
-import { plannedSteps } from '../job/planned-steps.js';
 import { warningLine } from '../trace/format.js';
 import { acceptJob } from './accept.js';
 import { runAttempt } from './attempt.js';
@@ -33,9 +32,8 @@ const resultUpdate = defineUpdate<CiJobResult>(RESULT_UPDATE);
 
 /** A CI job, from its machine to its metrics. */
 export async function ciJob(input: CiJobInput): Promise<CiJobResult> {
-  const { spec, coordinator } = acceptJob(input);
+  const { spec, coordinator, steps } = acceptJob(input);
   const { workflowId, taskQueue, startTime } = workflowInfo();
-  const steps = plannedSteps(spec);
   const journal = openJournal(
     spec,
     steps.map((step) => step.name),
@@ -67,7 +65,7 @@ export async function ciJob(input: CiJobInput): Promise<CiJobResult> {
   setHandler(preparingSignal, () => journal.machineFound());
   setHandler(resultUpdate, () => CancellationScope.nonCancellable(() => decision(job)));
 
-  const canceled = await CancellationScope.nonCancellable(async () => {
+  const { canceled, result } = await CancellationScope.nonCancellable(async () => {
     const report =
       coordinator === undefined
         ? undefined
@@ -78,10 +76,14 @@ export async function ciJob(input: CiJobInput): Promise<CiJobResult> {
     const decided = await finishJob(job, outcome, report);
     await settle(background);
     await condition(allHandlersFinished);
-    return decided.kind === 'canceled' && CancellationScope.current().parent?.consideredCancelled === true;
+    return {
+      // A cancel that came too late for the job does not make its workflow a canceled one.
+      canceled: decided.kind === 'canceled' && CancellationScope.current().parent?.consideredCancelled === true,
+      result: await decision(job),
+    };
   });
   if (canceled) throw new CancelledFailure('The job was canceled');
-  return await decision(job);
+  return result;
 }
 
 async function runAttempts(job: JobContext): Promise<Outcome> {

@@ -1,4 +1,4 @@
-import { log } from '@temporalio/workflow';
+import { CancellationScope, log } from '@temporalio/workflow';
 import type { MachineRef, StreamTraceInput, TracePosition } from '../contracts/activities.js';
 import { machineActivities } from './activity-stubs.js';
 
@@ -10,6 +10,10 @@ export interface TraceChain {
   follow(machine: MachineRef, step: NonNullable<StreamTraceInput['step']>): void;
   /** Continue where an activity that wrote by itself (provisioning) has stopped. */
   moveTo(position: TracePosition): void;
+  /** The machine is lost, and with it whatever of its output was not read yet: nobody waits for it any longer. */
+  abandon(): void;
+  /** A part was cut off, and nobody knows how far it came. */
+  lostTrack(): void;
   /** Waits for all parts. */
   drain(): Promise<TracePosition>;
   /** Lines that wait for a part of their own. */
@@ -21,13 +25,24 @@ export function createTraceChain(taskQueue: string): TraceChain {
   let pending = '';
   let position: TracePosition = { part: 0, offset: 0, overLimit: false };
   let tail: Promise<void> = Promise.resolve();
+  let reading: CancellationScope | undefined;
+
+  /** The next part begins at the real end of the trace, under a number of its own: the part that was cut off may have used this one. */
+  function lostTrack(): void {
+    position = { ...position, part: position.part + 1, uncertain: true };
+  }
 
   async function stream(input: Omit<StreamTraceInput, 'from'>, machine: MachineRef): Promise<void> {
     const label = input.step === undefined ? 'trace' : `trace of ${input.step.name}`;
+    const scope = new CancellationScope({ cancellable: true });
+    reading = scope;
     try {
-      position = await machineActivities(taskQueue, machine, label).streamTrace({ ...input, from: position });
+      position = await scope.run(() =>
+        machineActivities(taskQueue, machine, label).streamTrace({ ...input, from: position }),
+      );
     } catch (error) {
       // The build's result does not hang on its trace. What could not be written is missing at the end of this part.
+      lostTrack();
       log.error('A part of the trace could not be written', { step: input.step?.name, error });
     }
   }
@@ -44,6 +59,8 @@ export function createTraceChain(taskQueue: string): TraceChain {
     moveTo(next) {
       position = next;
     },
+    abandon: () => reading?.cancel(),
+    lostTrack,
     async drain() {
       await tail;
       return position;

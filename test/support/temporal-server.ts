@@ -1,0 +1,38 @@
+import { join } from 'node:path';
+import { SEARCH_ATTRIBUTES } from '../../src/contracts/names.js';
+import { findTool } from '../../src/dev/tools.js';
+import { freePort, startProcess, untilHttp, type Process } from './processes.js';
+
+/** A Temporal dev server with its SQLite file in `directory`; the same ports and file at every start. */
+export interface TemporalServer {
+  readonly address: string;
+  start(): Promise<Process>;
+}
+
+export async function createTemporalServer(directory: string): Promise<TemporalServer> {
+  const port = await freePort();
+  const uiPort = await freePort();
+  return {
+    address: `127.0.0.1:${String(port)}`,
+    async start() {
+      const process_ = startProcess(
+        findTool('temporal', '.holdfast'),
+        [
+          'server',
+          'start-dev',
+          '--ip=127.0.0.1',
+          `--port=${String(port)}`,
+          `--ui-port=${String(uiPort)}`,
+          `--db-filename=${join(directory, 'temporal.db')}`,
+          '--sqlite-pragma=journal_mode=wal',
+          '--sqlite-pragma=synchronous=normal',
+          '--log-level=error',
+          ...Object.entries(SEARCH_ATTRIBUTES).map(([name, type]) => `--search-attribute=${name}=${type}`),
+        ],
+        join(directory, 'temporal.log'),
+      );
+      await untilHttp(`http://127.0.0.1:${String(uiPort)}`);
+      return process_;
+    },
+  };
+}
