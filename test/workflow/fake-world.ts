@@ -215,6 +215,7 @@ function usualActivities(): Activities {
     collectMetrics: () => act({ state: 'uploaded', outcome: 'uploaded', reason: '', flags: [] }),
     replayJobMetrics: ({ job }) => act({ job, outcome: 'uploaded', reason: '' }),
     finishJob: ({ trace, text }) => act({ traceBytes: trace.offset + text.length }),
+    deliverArtifacts: () => act({ ok: true, text: '' }),
     reportToCoordinator: () => act({ kind: 'delivered', coordinatorState: 'success' }),
   };
 }
