@@ -21,7 +21,8 @@ export interface Stack {
   readonly metricsUrl: string;
   readonly client: HoldfastClient;
   worker(): Process;
-  startWorker(): Promise<Process>;
+  /** @param options.beside another one at the same time, with ports of its own */
+  startWorker(options?: { beside?: boolean }): Promise<Process>;
   startPrometheus(): Promise<void>;
   stopPrometheus(): Promise<void>;
   temporal(): Process;
@@ -124,11 +125,21 @@ export async function startStack(
     await untilHttp(`http://127.0.0.1:${String(ports.prometheus)}/-/ready`);
   }
 
-  async function startWorker(): Promise<Process> {
-    const worker = startProcess(process.execPath, [resolve('dist/worker.js'), '--config', configFile], log('worker'));
+  async function startWorker(options: { beside?: boolean } = {}): Promise<Process> {
+    const own = options.beside === true ? await besideConfig() : { file: configFile, url: metricsUrl };
+    const worker = startProcess(process.execPath, [resolve('dist/worker.js'), '--config', own.file], log('worker'));
     workers.push(worker);
-    await untilHttp(`${metricsUrl}/readyz`);
+    await untilHttp(`${own.url}/readyz`);
     return worker;
+  }
+
+  async function besideConfig(): Promise<{ file: string; url: string }> {
+    const port = await freePort();
+    const file = join(directory, `holdfast-${String(port)}.yaml`);
+    const listen = { listenAddress: `127.0.0.1:${String(port)}` };
+    const web = { listenAddress: `127.0.0.1:${String(await freePort())}` };
+    writeFileSync(file, stringify({ ...given, metricsServer: listen, web }), { mode: 0o600 });
+    return { file, url: `http://${listen.listenAddress}` };
   }
 
   const client = await startAll().catch(async (error: unknown) => {

@@ -1,0 +1,69 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Scenario } from '../../support/faults/scenario.js';
+
+export const temporalKilled: Scenario = {
+  name: 'Temporal killed and started again on its file',
+  job: { lines: 150 },
+  async run(scene) {
+    await scene.line(10);
+    await scene.stack.temporal().stop('SIGKILL');
+    await scene.stack.startTemporal();
+    scene.repaired();
+  },
+};
+
+export const temporalAway: Scenario = {
+  name: 'Temporal away for 25 s while the script begins and ends',
+  job: { lines: 100 },
+  async run(scene) {
+    await scene.line(10);
+    await scene.stack.temporal().stop('SIGKILL');
+    await delay(25_000);
+    await scene.stack.startTemporal();
+    scene.repaired();
+  },
+};
+
+export const temporalAndWorkerKilled: Scenario = {
+  name: 'Temporal and the worker killed together',
+  job: { lines: 150 },
+  async run(scene) {
+    await scene.line(10);
+    await Promise.all([scene.stack.temporal().stop('SIGKILL'), scene.stack.worker().stop('SIGKILL')]);
+    await scene.stack.startTemporal();
+    await scene.stack.startWorker();
+    scene.repaired();
+  },
+};
+
+export const temporalPaused: Scenario = {
+  name: 'Temporal hangs for 15 s (SIGSTOP)',
+  job: { lines: 150 },
+  async run(scene) {
+    await scene.line(10);
+    scene.stack.temporal().kill('SIGSTOP');
+    await delay(15_000);
+    scene.stack.temporal().kill('SIGCONT');
+    scene.repaired();
+  },
+};
+
+export const prometheusAway: Scenario = {
+  name: 'Prometheus away from the beginning: the result does not wait for it',
+  job: { lines: 20 },
+  async run(scene) {
+    await scene.stack.stopPrometheus();
+    const { state } = await scene.handle.result();
+    const { metrics } = await scene.status();
+    await scene.stack.startPrometheus();
+    if (state !== 'success' || metrics !== 'pending') throw new Error(`The job is ${state}, its metrics ${metrics}`);
+  },
+};
+
+export const serverScenarios: Scenario[] = [
+  temporalKilled,
+  temporalAway,
+  temporalAndWorkerKilled,
+  temporalPaused,
+  prometheusAway,
+];

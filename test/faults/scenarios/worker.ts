@@ -1,0 +1,203 @@
+import { chmodSync, writeFileSync, mkdirSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Scenario, Scene } from '../../support/faults/scenario.js';
+import { until } from '../../support/processes.js';
+import { docker, TEST_IMAGE, type Stack } from '../../support/stack.js';
+
+async function killAndReplace(scene: Scene): Promise<void> {
+  await scene.stack.worker().stop('SIGKILL');
+  await scene.stack.startWorker();
+  scene.repaired();
+}
+
+export const killedInScript: Scenario = {
+  name: 'worker killed while the script runs',
+  job: { lines: 150 },
+  async run(scene) {
+    await scene.line(10);
+    await killAndReplace(scene);
+  },
+};
+
+export const killedTwiceInScript: Scenario = {
+  name: 'worker killed twice while the script runs, and away for five seconds',
+  job: { lines: 250 },
+  async run(scene) {
+    await scene.line(10);
+    await scene.stack.worker().stop('SIGKILL');
+    await delay(5_000);
+    await scene.stack.startWorker();
+    await delay(1_000);
+    await killAndReplace(scene);
+  },
+};
+
+export const killedWhileProvisioning: Scenario = {
+  name: 'worker killed while the machine is provisioned',
+  job: {
+    more: {
+      services: [
+        {
+          name: TEST_IMAGE,
+          alias: 'slow',
+          entrypoint: ['sh', '-c'],
+          command: ['sleep 4; mkdir /w; httpd -f -p 8000 -h /w'],
+        },
+      ],
+    },
+  },
+  async run(scene) {
+    const filter = ['--filter', `label=holdfast.engine=${scene.stack.engine}`, '--filter', 'label=holdfast.role=service'];
+    await until('the service', () => docker('ps', '-q', ...filter).length > 0);
+    await killAndReplace(scene);
+  },
+};
+
+/** `ssh` of this job's git: slow, and it counts how often it was asked. */
+function slowRepository(stack: Stack): void {
+  const repository = join(stack.shared, 'repo');
+  const git = (...args: string[]) =>
+    execFileSync('git', ['-C', repository, '-c', 'user.name=t', '-c', 'user.email=t@example.com', ...args]);
+  mkdirSync(repository, { recursive: true });
+  git('init', '-q', '-b', 'main');
+  writeFileSync(join(repository, 'file'), 'content');
+  git('add', '.');
+  git('commit', '-qm', 'first');
+  const script = join(stack.shared, 'slow-ssh');
+  writeFileSync(script, '#!/bin/sh\nsleep 4\nexec git-upload-pack /shared/repo\n');
+  chmodSync(script, 0o755);
+}
+
+export const killedInGetSources: Scenario = {
+  name: 'worker killed while the sources are fetched',
+  prepare: slowRepository,
+  job: {
+    lines: 20,
+    more: {
+      source: { repo: 'ssh://git@example.com/repo', ref: 'main' },
+      variables: { GIT_SSH: '/shared/slow-ssh', GIT_SSH_VARIANT: 'simple' },
+    },
+  },
+  async run(scene) {
+    await scene.step('get_sources');
+    await delay(500);
+    await killAndReplace(scene);
+  },
+};
+
+export const killedInAfterScript: Scenario = {
+  name: 'worker killed while after_script runs',
+  job: { lines: 5, afterSeconds: 8 },
+  async run(scene) {
+    await scene.step('after_script');
+    await delay(500);
+    await killAndReplace(scene);
+  },
+};
+
+export const killedWhileUploading: Scenario = {
+  name: 'worker killed while artifacts are packed',
+  job: {
+    lines: 5,
+    more: {
+      artifacts: { paths: ['big'] },
+      before_script: ['head -c 150000000 /dev/urandom >big'],
+    },
+  },
+  async run(scene) {
+    await scene.step('upload_artifacts');
+    await killAndReplace(scene);
+  },
+};
+
+export const killedWhileFinishing: Scenario = {
+  name: 'worker killed in the moments after the script has ended',
+  job: { lines: 20, pauseSeconds: 0.05 },
+  async run(scene) {
+    await scene.line(20);
+    await until('the end of after_script', async () => (await scene.trace()).includes('section_end:'), 30_000);
+    await delay(150);
+    await killAndReplace(scene);
+  },
+};
+
+export const killedWhileMetricsArePending: Scenario = {
+  name: 'worker killed while metrics cannot be collected, and Prometheus comes back',
+  job: { lines: 30 },
+  async run(scene) {
+    await scene.stack.stopPrometheus();
+    await scene.handle.result();
+    await killAndReplace(scene);
+    await scene.stack.startPrometheus();
+    await until('the end of the workflow', async () => (await scene.status()).metrics !== 'pending', 90_000);
+  },
+};
+
+export const handedOver: Scenario = {
+  name: 'worker told to stop (SIGTERM) while another one is there',
+  job: { lines: 150 },
+  async run(scene) {
+    await scene.line(10);
+    const old = scene.stack.worker();
+    const next = await scene.stack.startWorker({ beside: true });
+    await old.stop('SIGTERM');
+    scene.repaired();
+    await scene.line(100);
+    await scene.stack.startWorker();
+    await next.stop('SIGTERM');
+  },
+};
+
+export const pausedAndOvertaken: Scenario = {
+  name: 'worker paused for 30 s (SIGSTOP), overtaken by another one, and continued',
+  job: { lines: 450 },
+  async run(scene) {
+    await scene.line(10);
+    const old = scene.stack.worker();
+    old.kill('SIGSTOP');
+    const stoppedAt = Date.now();
+    await scene.stack.startWorker({ beside: true });
+    scene.repaired();
+    await delay(30_000 - (Date.now() - stoppedAt));
+    old.kill('SIGCONT');
+    await delay(3_000);
+    await scene.stack.worker().stop('SIGTERM');
+  },
+};
+
+export const drained: Scenario = {
+  name: 'worker drained (SIGQUIT) while its job runs; a job that comes now waits for the next worker',
+  job: { lines: 100 },
+  async run(scene) {
+    await scene.line(10);
+    const old = scene.stack.worker();
+    old.kill('SIGQUIT');
+    await delay(1_000);
+    const late = await scene.stack.client.startJob({ image: TEST_IMAGE, script: ['echo late'] });
+    await scene.handle.result();
+    const exit = await old.exited;
+    if (exit !== 0) throw new Error(`The drained worker ended with ${String(exit)}`);
+    const { state } = await late.status();
+    if (state !== 'pending') throw new Error(`A draining worker has taken a job: it is ${state}`);
+    await scene.stack.startWorker();
+    scene.repaired();
+    const result = await late.result();
+    if (result.state !== 'success') throw new Error(`The job that waited is ${result.state}`);
+  },
+};
+
+export const workerScenarios: Scenario[] = [
+  killedWhileProvisioning,
+  killedInGetSources,
+  killedInScript,
+  killedTwiceInScript,
+  killedInAfterScript,
+  killedWhileUploading,
+  killedWhileFinishing,
+  killedWhileMetricsArePending,
+  handedOver,
+  pausedAndOvertaken,
+  drained,
+];

@@ -1,0 +1,4 @@
+import { faultSuite } from '../support/faults/suite.js';
+import { serverScenarios } from './scenarios/servers.js';
+
+faultSuite('servers', serverScenarios);

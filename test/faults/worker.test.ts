@@ -1,0 +1,4 @@
+import { faultSuite } from '../support/faults/suite.js';
+import { workerScenarios } from './scenarios/worker.js';
+
+faultSuite('worker', workerScenarios);

@@ -1,0 +1,72 @@
+import { randomBytes } from 'node:crypto';
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { TEST_IMAGE } from '../stack.js';
+
+/** A job that prints numbered lines and counts its own runs in a file that outlives it. */
+export interface NumberedJob {
+  id: string;
+  lines: number;
+  /** A job file's content. */
+  definition: Record<string, unknown>;
+}
+
+/**
+ * @param options.afterSeconds how long after_script takes
+ * @param options.pauseSeconds between two lines
+ * @param options.more keywords of the job file that the scenario wants besides
+ */
+export function numberedJob(
+  options: { lines?: number; pauseSeconds?: number; afterSeconds?: number; more?: Record<string, unknown> } = {},
+): NumberedJob {
+  const { lines = 60, pauseSeconds = 0.1, afterSeconds = 0, more = {} } = options;
+  const id = `fault-${randomBytes(4).toString('hex')}`;
+  return {
+    id,
+    lines,
+    definition: {
+      image: TEST_IMAGE,
+      script: [
+        `echo run >>/shared/${id}.runs`,
+        `i=0; while [ $i -lt ${String(lines)} ]; do i=$((i+1)); echo "line $i of ${id}"; sleep ${String(pauseSeconds)}; done`,
+      ],
+      after_script: [
+        `echo run >>/shared/${id}.after; sleep ${String(afterSeconds)}`,
+        `echo "after_script of ${id}"`,
+      ],
+      ...more,
+    },
+  };
+}
+
+/** What became of a job's output, and how often its script ran. */
+export interface Tally {
+  runs: number;
+  afterRuns: number;
+  linesLost: number;
+  linesDoubled: number;
+  outOfOrder: number;
+}
+
+export function tally(job: NumberedJob, trace: string, shared: string): Tally {
+  const numbers = [...trace.matchAll(new RegExp(`^line (\\d+) of ${job.id}$`, 'gm'))].map((match) => Number(match[1]));
+  const seen = new Set(numbers);
+  const expected = Array.from({ length: job.lines }, (_, index) => index + 1);
+  return {
+    runs: countLines(join(shared, `${job.id}.runs`)),
+    afterRuns: countLines(join(shared, `${job.id}.after`)),
+    linesLost: expected.filter((number) => !seen.has(number)).length,
+    linesDoubled: doubledLines(trace),
+    outOfOrder: numbers.filter((number, index) => index > 0 && number < (numbers[index - 1] ?? 0)).length,
+  };
+}
+
+/** Every line of such a trace is the only one of its kind: ours, and those that Holdfast adds. */
+function doubledLines(trace: string): number {
+  const lines = trace.split('\n').filter((line) => line.trim() !== '');
+  return lines.length - new Set(lines).size;
+}
+
+function countLines(file: string): number {
+  return existsSync(file) ? readFileSync(file, 'utf8').split('\n').length - 1 : 0;
+}

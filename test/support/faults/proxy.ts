@@ -1,0 +1,77 @@
+import { connect, createServer, type Server, type Socket } from 'node:net';
+
+/** A way between two processes that a test may cut, or hold up without a word. */
+export interface Proxy {
+  readonly port: number;
+  /** Connections are refused and those that are open are reset. */
+  cut(): Promise<void>;
+  /** Connections stay open and carry nothing, as behind a firewall that drops packets. */
+  stall(): void;
+  restore(): Promise<void>;
+  close(): Promise<void>;
+}
+
+export type ProxyTarget = { path: string } | { host: string; port: number };
+
+export async function startProxy(target: ProxyTarget, port = 0): Promise<Proxy> {
+  const sockets = new Set<Socket>();
+  let stalled = false;
+  let server: Server | undefined;
+
+  function join(client: Socket): void {
+    const remote = 'path' in target ? connect(target.path) : connect(target.port, target.host);
+    for (const [from, to] of [
+      [client, remote],
+      [remote, client],
+    ] as const) {
+      sockets.add(from);
+      if (stalled) from.pause();
+      from.on('data', (chunk) => {
+        if (!to.write(chunk)) from.pause();
+      });
+      to.on('drain', () => {
+        if (!stalled) from.resume();
+      });
+      from.on('end', () => to.end());
+      from.on('error', () => to.destroy());
+      from.on('close', () => {
+        sockets.delete(from);
+        to.destroy();
+      });
+    }
+  }
+
+  async function listen(on: number): Promise<number> {
+    const created = createServer({ allowHalfOpen: true }, join);
+    await new Promise<void>((resolve, reject) => {
+      created.once('error', reject);
+      created.listen(on, '127.0.0.1', resolve);
+    });
+    server = created;
+    const address = created.address();
+    return typeof address === 'object' && address !== null ? address.port : on;
+  }
+
+  async function cut(): Promise<void> {
+    const listening = server;
+    server = undefined;
+    for (const socket of sockets) socket.resetAndDestroy();
+    if (listening !== undefined) await new Promise((resolve) => listening.close(resolve));
+  }
+
+  const bound = await listen(port);
+  return {
+    port: bound,
+    cut,
+    stall() {
+      stalled = true;
+      for (const socket of sockets) socket.pause();
+    },
+    async restore() {
+      stalled = false;
+      for (const socket of sockets) socket.resume();
+      if (server === undefined) await listen(bound);
+    },
+    close: cut,
+  };
+}

@@ -1,0 +1,48 @@
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Figures, Scenario } from './scenario.js';
+
+/** What a scenario must come to. Each entry that is not so is a broken promise. */
+export function brokenPromises(figures: Figures, scenario: Scenario): string[] {
+  const { state = 'success', failureReason = null, runs = 1, linesMayBeLost = false } = scenario.expect ?? {};
+  const wanted: [keyof Figures, unknown][] = [
+    ['jobsLost', 0],
+    ['state', state],
+    ['failureReason', failureReason],
+    ['runs', runs],
+    ...(linesMayBeLost ? [] : [['linesLost', 0] as [keyof Figures, unknown]]),
+    ['linesDoubled', 0],
+    ['outOfOrder', 0],
+    ['leftovers', 0],
+    ['checksumWrong', 0],
+  ];
+  return wanted
+    .filter(([name, value]) => figures[name] !== value)
+    .map(([name, value]) => `${name} is ${String(figures[name])}, promised is ${String(value)}`);
+}
+
+const COLUMNS: [string, (figures: Figures) => string][] = [
+  ['scenario', (figures) => figures.scenario],
+  ['lost jobs', (figures) => String(figures.jobsLost)],
+  ['runs', (figures) => String(figures.runs)],
+  ['lost', (figures) => String(figures.linesLost)],
+  ['doubled', (figures) => String(figures.linesDoubled)],
+  ['disorder', (figures) => String(figures.outOfOrder)],
+  ['moved after', (figures) => (figures.secondsUntilMoved === null ? '-' : `${figures.secondsUntilMoved.toFixed(1)} s`)],
+  ['leftovers', (figures) => String(figures.leftovers)],
+  ['state', (figures) => figures.failureReason ?? figures.state],
+  ['coordinator', (figures) => (figures.coordinator === '' ? '-' : figures.coordinator)],
+];
+
+export function figuresTable(all: readonly Figures[]): string {
+  const rows = [COLUMNS.map(([title]) => title), ...all.map((figures) => COLUMNS.map(([, cell]) => cell(figures)))];
+  const widths = COLUMNS.map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
+  return rows.map((row) => row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join('  ').trimEnd()).join('\n');
+}
+
+/** `.holdfast/faults/<group>.json`, from which `npm run test:faults` makes the table of all groups. */
+export function writeFigures(group: string, all: readonly Figures[]): void {
+  const directory = join('.holdfast', 'faults');
+  mkdirSync(directory, { recursive: true });
+  writeFileSync(join(directory, `${group}.json`), `${JSON.stringify(all, null, 2)}\n`);
+}

@@ -1,0 +1,29 @@
+import type { Store } from '../../../src/store/store.js';
+import { jobKeys } from '../../../src/store/keys.js';
+
+const LOOK_MS = 50;
+
+/** Notes when a job's trace grew, so that a scenario can say how long it stood still. */
+export interface TraceWatch {
+  /** Unix milliseconds of the first growth after this moment; undefined: none yet. */
+  movedAfter(ms: number): number | undefined;
+  stop(): void;
+}
+
+export function watchTrace(store: Store, workflowId: string): TraceWatch {
+  const growths: number[] = [];
+  let size = 0;
+  const timer = setInterval(() => {
+    void store.size(jobKeys.trace(workflowId)).then(
+      (now = 0) => {
+        if (now > size) growths.push(Date.now());
+        size = Math.max(size, now);
+      },
+      () => undefined, // a store that a scenario has broken
+    );
+  }, LOOK_MS);
+  return {
+    movedAfter: (ms) => growths.find((at) => at > ms),
+    stop: () => clearInterval(timer),
+  };
+}
