@@ -49,7 +49,12 @@ export const killedWhileProvisioning: Scenario = {
     },
   },
   async run(scene) {
-    const filter = ['--filter', `label=holdfast.engine=${scene.stack.engine}`, '--filter', 'label=holdfast.role=service'];
+    const filter = [
+      '--filter',
+      `label=holdfast.engine=${scene.stack.engine}`,
+      '--filter',
+      'label=holdfast.role=service',
+    ];
     await until('the service', () => docker('ps', '-q', ...filter).length > 0);
     await killAndReplace(scene);
   },

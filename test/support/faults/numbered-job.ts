@@ -30,10 +30,7 @@ export function numberedJob(
         `echo run >>/shared/${id}.runs`,
         `i=0; while [ $i -lt ${String(lines)} ]; do i=$((i+1)); echo "line $i of ${id}"; sleep ${String(pauseSeconds)}; done`,
       ],
-      after_script: [
-        `echo run >>/shared/${id}.after; sleep ${String(afterSeconds)}`,
-        `echo "after_script of ${id}"`,
-      ],
+      after_script: [`echo run >>/shared/${id}.after; sleep ${String(afterSeconds)}`, `echo "after_script of ${id}"`],
       ...more,
     },
   };
@@ -49,21 +46,31 @@ export interface Tally {
 }
 
 export function tally(job: NumberedJob, trace: string, shared: string): Tally {
-  const numbers = [...trace.matchAll(new RegExp(`^line (\\d+) of ${job.id}$`, 'gm'))].map((match) => Number(match[1]));
-  const seen = new Set(numbers);
+  const runs = trace.split(RUN_AGAIN);
+  const numbers = runs.map((run) =>
+    [...run.matchAll(new RegExp(`^line (\\d+) of ${job.id}$`, 'gm'))].map((match) => Number(match[1])),
+  );
+  const seen = new Set(numbers.flat());
   const expected = Array.from({ length: job.lines }, (_, index) => index + 1);
   return {
     runs: countLines(join(shared, `${job.id}.runs`)),
     afterRuns: countLines(join(shared, `${job.id}.after`)),
     linesLost: expected.filter((number) => !seen.has(number)).length,
-    linesDoubled: doubledLines(trace),
-    outOfOrder: numbers.filter((number, index) => index > 0 && number < (numbers[index - 1] ?? 0)).length,
+    linesDoubled: runs.reduce((sum, run) => sum + doubledLines(run), 0),
+    outOfOrder: numbers.reduce((sum, run) => sum + descents(run), 0),
   };
 }
 
-/** Every line of such a trace is the only one of its kind: ours, and those that Holdfast adds. */
-function doubledLines(trace: string): number {
-  const lines = trace.split('\n').filter((line) => line.trim() !== '');
+/** What the trace says between two runs of a job whose machine was lost. */
+const RUN_AGAIN = /^.*Running the job again on another machine.*$/m;
+
+function descents(numbers: number[]): number {
+  return numbers.filter((number, index) => index > 0 && number < (numbers[index - 1] ?? 0)).length;
+}
+
+/** Within one run every line is the only one of its kind: ours, and those that Holdfast adds. */
+function doubledLines(run: string): number {
+  const lines = run.split('\n').filter((line) => line.trim() !== '');
   return lines.length - new Set(lines).size;
 }
 

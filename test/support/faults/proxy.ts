@@ -7,6 +7,8 @@ export interface Proxy {
   cut(): Promise<void>;
   /** Connections stay open and carry nothing, as behind a firewall that drops packets. */
   stall(): void;
+  /** The connections that are open carry nothing any more and are never closed; new ones are carried. */
+  forget(): void;
   restore(): Promise<void>;
   close(): Promise<void>;
 }
@@ -15,6 +17,7 @@ export type ProxyTarget = { path: string } | { host: string; port: number };
 
 export async function startProxy(target: ProxyTarget, port = 0): Promise<Proxy> {
   const sockets = new Set<Socket>();
+  const forgotten = new Set<Socket>();
   let stalled = false;
   let server: Server | undefined;
 
@@ -55,7 +58,11 @@ export async function startProxy(target: ProxyTarget, port = 0): Promise<Proxy> 
   async function cut(): Promise<void> {
     const listening = server;
     server = undefined;
-    for (const socket of sockets) socket.resetAndDestroy();
+    // The side towards a Unix socket has no reset.
+    for (const socket of sockets) {
+      if (socket.remoteAddress === undefined) socket.destroy();
+      else socket.resetAndDestroy();
+    }
     if (listening !== undefined) await new Promise((resolve) => listening.close(resolve));
   }
 
@@ -67,11 +74,22 @@ export async function startProxy(target: ProxyTarget, port = 0): Promise<Proxy> 
       stalled = true;
       for (const socket of sockets) socket.pause();
     },
+    forget() {
+      for (const socket of sockets) {
+        socket.removeAllListeners('data').removeAllListeners('end');
+        socket.on('data', () => undefined);
+        forgotten.add(socket);
+        sockets.delete(socket);
+      }
+    },
     async restore() {
       stalled = false;
       for (const socket of sockets) socket.resume();
       if (server === undefined) await listen(bound);
     },
-    close: cut,
+    async close() {
+      for (const socket of forgotten) socket.destroy();
+      await cut();
+    },
   };
 }

@@ -28,7 +28,10 @@ const COLUMNS: [string, (figures: Figures) => string][] = [
   ['lost', (figures) => String(figures.linesLost)],
   ['doubled', (figures) => String(figures.linesDoubled)],
   ['disorder', (figures) => String(figures.outOfOrder)],
-  ['moved after', (figures) => (figures.secondsUntilMoved === null ? '-' : `${figures.secondsUntilMoved.toFixed(1)} s`)],
+  [
+    'moved after',
+    (figures) => (figures.secondsUntilMoved === null ? '-' : `${figures.secondsUntilMoved.toFixed(1)} s`),
+  ],
   ['leftovers', (figures) => String(figures.leftovers)],
   ['state', (figures) => figures.failureReason ?? figures.state],
   ['coordinator', (figures) => (figures.coordinator === '' ? '-' : figures.coordinator)],
@@ -37,7 +40,14 @@ const COLUMNS: [string, (figures: Figures) => string][] = [
 export function figuresTable(all: readonly Figures[]): string {
   const rows = [COLUMNS.map(([title]) => title), ...all.map((figures) => COLUMNS.map(([, cell]) => cell(figures)))];
   const widths = COLUMNS.map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
-  return rows.map((row) => row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join('  ').trimEnd()).join('\n');
+  return rows
+    .map((row) =>
+      row
+        .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+        .join('  ')
+        .trimEnd(),
+    )
+    .join('\n');
 }
 
 /** `.holdfast/faults/<group>.json`, from which `npm run test:faults` makes the table of all groups. */

@@ -91,7 +91,11 @@ function sceneOf(stack: Stack, job: NumberedJob, handle: JobHandle, repaired: ()
     status: () => handle.status(),
     repaired,
     line: (number) =>
-      until(`line ${String(number)}`, async () => (await trace()).includes(`line ${String(number)} of ${job.id}\n`), 90_000),
+      until(
+        `line ${String(number)}`,
+        async () => (await trace()).includes(`line ${String(number)} of ${job.id}\n`),
+        90_000,
+      ),
     step: (name) =>
       until(
         `step ${name}`,

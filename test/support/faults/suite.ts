@@ -4,7 +4,11 @@ import { brokenPromises, figuresTable, writeFigures } from './report.js';
 import { playScenario, type Figures, type Scenario } from './scenario.js';
 
 /** A test a scenario, one after another on one stack, and the figures of all at the end. */
-export function faultSuite(group: string, scenarios: readonly Scenario[], start: () => Promise<Stack> = startStack): void {
+export function faultSuite(
+  group: string,
+  scenarios: readonly Scenario[],
+  start: () => Promise<Stack> = startStack,
+): void {
   describe(`${group}: nothing is lost, run twice or left behind`, () => {
     let stack: Stack;
     const figures: Figures[] = [];

@@ -1,0 +1,179 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Proxy } from '../../support/faults/proxy.js';
+import type { Scenario, Scene } from '../../support/faults/scenario.js';
+import { docker } from '../../support/stack.js';
+
+const LOST = { state: 'failed', failureReason: 'runner_system_failure', linesMayBeLost: true } as const;
+const RUNS_AGAIN = { runs: 2, linesMayBeLost: false } as const;
+
+async function machineOf(scene: Scene): Promise<string> {
+  const { machine } = await scene.status();
+  if (machine === null) throw new Error('The job has no machine yet');
+  return machine;
+}
+
+async function traceSays(scene: Scene, text: string): Promise<void> {
+  await scene.handle.result();
+  if (!(await scene.trace()).includes(text)) throw new Error(`The trace does not say "${text}"`);
+}
+
+export const containerRemoved: Scenario = {
+  name: 'build container removed under the script: lost, never the fault of the script',
+  expect: LOST,
+  async run(scene) {
+    await scene.line(10);
+    docker('rm', '-f', `holdfast-${await machineOf(scene)}-build`);
+    await traceSays(scene, 'the machine was lost');
+  },
+};
+
+export const containerKilled: Scenario = {
+  name: 'build container killed from outside, as by an engine that restarts',
+  expect: LOST,
+  async run(scene) {
+    await scene.line(10);
+    docker('kill', `holdfast-${await machineOf(scene)}-build`);
+    await traceSays(scene, 'ended from outside');
+  },
+};
+
+export const sandboxRemoved: Scenario = {
+  name: 'the whole machine removed between script and after_script',
+  expect: { ...LOST, state: 'failed' },
+  async run(scene) {
+    await scene.line(10);
+    const machine = await machineOf(scene);
+    const sandbox = docker('inspect', '-f', '{{index .Config.Labels "holdfast.sandbox"}}', `holdfast-${machine}-build`);
+    docker('rm', '-f', ...sandbox, `holdfast-${machine}-build`);
+  },
+};
+
+export const lostAndInterruptible: Scenario = {
+  name: 'machine of an interruptible job lost: it runs again on another one, and the trace says so',
+  job: { more: { interruptible: true } },
+  expect: RUNS_AGAIN,
+  async run(scene) {
+    await scene.line(10);
+    docker('rm', '-f', `holdfast-${await machineOf(scene)}-build`);
+    await traceSays(scene, 'Running the job again on another machine (attempt 2)');
+  },
+};
+
+export const lostAndRetried: Scenario = {
+  name: 'machine of a job with retry: runner_system_failure lost: it runs again',
+  job: { more: { retry: { max: 1, when: 'runner_system_failure' } } },
+  expect: RUNS_AGAIN,
+  async run(scene) {
+    await scene.line(10);
+    docker('rm', '-f', `holdfast-${await machineOf(scene)}-build`);
+    await traceSays(scene, 'Running the job again on another machine (attempt 2)');
+  },
+};
+
+export const imageMissing: Scenario = {
+  name: 'image missing and not to be pulled',
+  job: { more: { image: { name: 'holdfast/no-such-image:1', pull_policy: 'never' } } },
+  expect: { state: 'failed', failureReason: 'runner_configuration_error', runs: 0, linesMayBeLost: true },
+  run: (scene) => traceSays(scene, 'no-such-image'),
+};
+
+export const registryAway: Scenario = {
+  name: 'registry refuses connections',
+  job: { more: { image: { name: '127.0.0.1:1/no/registry:1', pull_policy: 'always' } } },
+  expect: { state: 'failed', runs: 0, linesMayBeLost: true, failureReason: 'runner_external_dependency_failure' },
+  run: (scene) => traceSays(scene, '127.0.0.1:1/no/registry'),
+};
+
+export const outOfMemory: Scenario = {
+  name: 'build runs out of memory: told apart from a kill',
+  job: { more: { script: ['echo run >>/shared/$CI_JOB_ID.runs', 'head -c 200000000 /dev/zero | tail'] } },
+  expect: { state: 'failed', failureReason: 'script_failure', linesMayBeLost: true },
+  run: (scene) => traceSays(scene, 'out of memory'),
+};
+
+/** Needs a stack whose engine is behind the proxy. */
+export function engineConnectionScenarios(proxy: () => Proxy): Scenario[] {
+  return [
+    {
+      name: 'engine connection cut for 15 s while the script runs',
+      job: { lines: 200 },
+      async run(scene) {
+        await scene.line(10);
+        await proxy().cut();
+        await delay(15_000);
+        await proxy().restore();
+        scene.repaired();
+      },
+    },
+    {
+      name: 'engine connection silent for 15 s while the script runs',
+      job: { lines: 200 },
+      async run(scene) {
+        await scene.line(10);
+        proxy().stall();
+        await delay(15_000);
+        await proxy().restore();
+        scene.repaired();
+      },
+    },
+    {
+      name: 'engine connections die without a word, new ones are carried',
+      job: { lines: 100 },
+      async run(scene) {
+        await scene.line(10);
+        proxy().forget();
+        scene.repaired();
+      },
+    },
+    {
+      name: 'engine connection cut, and the worker killed meanwhile',
+      job: { lines: 200 },
+      async run(scene) {
+        await scene.line(10);
+        await proxy().cut();
+        await delay(2_000);
+        await scene.stack.worker().stop('SIGKILL');
+        const started = scene.stack.startWorker();
+        await delay(4_000);
+        await proxy().restore();
+        await started;
+        scene.repaired();
+      },
+    },
+    {
+      name: 'engine connection cut as the script ends',
+      job: { lines: 30 },
+      async run(scene) {
+        await scene.line(28);
+        await proxy().cut();
+        await delay(6_000);
+        await proxy().restore();
+        scene.repaired();
+      },
+    },
+    {
+      name: 'engine connection cut again and again',
+      job: { lines: 150 },
+      async run(scene) {
+        for (let cut = 0; cut < 12; cut++) {
+          await delay(700);
+          await proxy().cut();
+          await delay(300);
+          await proxy().restore();
+        }
+        scene.repaired();
+      },
+    },
+  ];
+}
+
+export const engineScenarios: Scenario[] = [
+  containerRemoved,
+  containerKilled,
+  sandboxRemoved,
+  lostAndInterruptible,
+  lostAndRetried,
+  imageMissing,
+  registryAway,
+  outOfMemory,
+];
