@@ -138,6 +138,23 @@ describe('packing', () => {
     await expect(whole(packTarGz(broken(), { files: 0 }))).rejects.toThrow('the engine is gone');
   });
 
+  it.each([packZip, packTarGz])('lets go of what it reads from when its own reader gives up (%o)', async (packer) => {
+    let opened: Readable | undefined;
+    const open: OpenTree = async (path) => {
+      const bytes = await tarOf([{ name: path, content: 'x'.repeat(5_000_000) }]);
+      opened = Readable.from(Array.from({ length: 500 }, (_, at) => bytes.subarray(at * 10_016, (at + 1) * 10_016)));
+      return opened;
+    };
+    const entries = selectedEntries(open, selectFiles({ paths: ['big'], exclude: [], projectDirectory: PROJECT }));
+
+    for await (const chunk of packer(entries, { files: 0 })) {
+      expect(chunk).toBeDefined();
+      break;
+    }
+
+    await expect.poll(() => opened?.destroyed).toBe(true);
+  });
+
   it('gives a cache back as it was', async () => {
     const packed = await whole(packTarGz(entries(['out', 'src']), { files: 0 }));
     const refused: string[] = [];

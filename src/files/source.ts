@@ -24,12 +24,17 @@ export async function* selectedEntries(
     if (tree === undefined) continue;
     const tar = tree.pipe(extract());
     tree.once('error', (error) => tar.destroy(error));
-    for await (const entry of tar) {
-      const path = projectPath(root, entry.header.name);
-      if (path !== '' && isKept(entry.header) && selection.matches(path)) {
-        yield { path, header: entry.header, content: entry as unknown as Readable };
+    try {
+      for await (const entry of tar) {
+        const path = projectPath(root, entry.header.name);
+        if (path !== '' && isKept(entry.header) && selection.matches(path)) {
+          yield { path, header: entry.header, content: entry as unknown as Readable };
+        }
+        entry.resume();
       }
-      entry.resume();
+    } finally {
+      // Half read, it would keep the engine's lock on the container, and the next attempt would wait for it for ever.
+      tree.destroy();
     }
   }
 }
