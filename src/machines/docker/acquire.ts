@@ -62,6 +62,7 @@ export async function acquireMachine(
   const sandbox = await claimSandbox(
     docker,
     settings,
+    { job: request.job, machine: request.machine },
     network === undefined ? undefined : { name: network, aliases: ['build'] },
   );
   try {
@@ -82,7 +83,11 @@ export async function acquireMachine(
   }
 }
 
-/** The other attempt has won when the build container exists with another sandbox; ours goes, and theirs is the machine. */
+/**
+ * The build container is the commit point: where it exists, the machine does, whoever has made it (a worker that was only paused
+ * meets the machine of its successor here, and must not take it away). Ours goes then, unless both share it; without a build
+ * container everything goes, and the next attempt starts afresh.
+ */
 async function settleRace(
   deps: Deps,
   request: MachineRequest,
@@ -90,17 +95,16 @@ async function settleRace(
   error: unknown,
 ): Promise<MachineDescription> {
   const { docker, settings } = deps;
-  await removeSandbox(docker, sandbox.id, sandbox.volume);
-  const winner = isConflict(error) ? await describeMachine(docker, settings, request.machine) : undefined;
+  const build = await inspect(docker.getContainer(containerName(request.machine, 'build')));
+  if (build?.Config.Labels[LABEL_SANDBOX] !== sandbox.id) await removeSandbox(docker, sandbox.id, sandbox.volume);
+  if (build === undefined) await releaseMachine(docker, settings, request.machine);
+  if (!isConflict(error)) throw error;
+  const winner = build === undefined ? undefined : await describeMachine(docker, settings, request.machine);
   if (winner !== undefined) return await completed(docker, request, winner);
-  await releaseMachine(docker, settings, request.machine);
-  if (isConflict(error)) {
-    throw new MachineError('ENGINE_FAULT', 'Two attempts to make the machine collided; the next one starts afresh', {
-      retryable: true,
-      cause: error,
-    });
-  }
-  throw error;
+  throw new MachineError('ENGINE_FAULT', 'Two attempts to make the machine collided; the next one starts afresh', {
+    retryable: true,
+    cause: error,
+  });
 }
 
 /** An attempt may have died between creating the container and filling it; the files are the same, so they are put again. */

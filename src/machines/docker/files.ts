@@ -1,4 +1,4 @@
-import type { Readable } from 'node:stream';
+import { addAbortSignal, type Readable } from 'node:stream';
 import type Docker from 'dockerode';
 import { extract as untar } from 'tar-stream';
 import { isNotFound } from './errors.js';
@@ -26,11 +26,19 @@ export async function readSmallFiles(
   return files;
 }
 
-/** A tar stream of a path; undefined when there is no such path. */
-export async function openArchive(container: Docker.Container, path: string): Promise<Readable | undefined> {
+/**
+ * A tar stream of a path; undefined when there is no such path. Whoever does not read it to its end must destroy it: the engine
+ * holds the container until then.
+ */
+export async function openArchive(
+  container: Docker.Container,
+  path: string,
+  signal?: AbortSignal,
+): Promise<Readable | undefined> {
   try {
     // dockerode types the answer as the older stream interface; it is an http.IncomingMessage.
-    return (await container.getArchive({ path })) as Readable;
+    const archive = (await container.getArchive({ path })) as Readable;
+    return signal === undefined ? archive : addAbortSignal(signal, archive);
   } catch (error) {
     if (isNotFound(error)) return undefined;
     throw error;

@@ -4,13 +4,18 @@ import type { EngineSettings } from '../engine.js';
 import { ignoringGone } from './errors.js';
 import { listContainers } from './inventory.js';
 import { LABEL_ENGINE } from './names.js';
+import { lonelySandboxOf } from './sandbox-owner.js';
 import { removeSandbox } from './sandbox.js';
 
 /** Removes all that carries the machine's name. The containers first: they stand on the sandbox's network and volume. */
 export async function releaseMachine(docker: Docker, settings: EngineSettings, machine: string): Promise<void> {
   const containers = await listContainers(docker, settings.name);
   const own = containers.filter((container) => container.machine === machine);
-  const sandboxes = new Set(own.flatMap((container) => container.sandbox ?? []));
+  const lonely = await lonelySandboxOf(docker, containers, machine);
+  const sandboxes = new Set([
+    ...own.flatMap((container) => container.sandbox ?? (container.slot === undefined ? [] : [container.id])),
+    ...(lonely === undefined ? [] : [lonely.id]),
+  ]);
   await Promise.all(
     own.map((container) => ignoringGone(docker.getContainer(container.id).remove({ force: true, v: true }))),
   );

@@ -1,9 +1,10 @@
 import { createHash, randomBytes } from 'node:crypto';
 import type Docker from 'dockerode';
-import { LABEL_JOB, LABEL_ROLE } from '../../contracts/names.js';
+import { LABEL_JOB, LABEL_MACHINE, LABEL_ROLE } from '../../contracts/names.js';
 import { MachineError, type EngineSettings } from '../engine.js';
 import { ignoringGone, isConflict, isNotFound } from './errors.js';
 import { listContainers, type OurContainer } from './inventory.js';
+import { lonelySandboxOf, writeOwner, type SandboxOwner } from './sandbox-owner.js';
 import { LABEL_ENGINE, LABEL_SHAPE, LABEL_VOLUME, slotName, volumeName, warmName } from './names.js';
 
 /**
@@ -34,17 +35,21 @@ const CLAIM_ATTEMPTS = 20;
 export async function claimSandbox(
   docker: Docker,
   settings: EngineSettings,
+  owner: SandboxOwner,
   network: SandboxNetwork | undefined,
 ): Promise<Sandbox> {
   for (let attempt = 0; attempt < CLAIM_ATTEMPTS; attempt++) {
     const containers = await listContainers(docker, settings.name);
+    const own = await lonelySandboxOf(docker, containers, owner.machine);
+    if (own !== undefined) return await takeOver(docker, own);
     const slot = freeSlots(settings, containers)[0];
     if (slot === undefined) break;
     const name = slotName(settings.name, slot);
     const warm = network === undefined ? containers.find((container) => isWarm(settings, container)) : undefined;
     try {
-      if (warm === undefined) return await createSandbox(docker, settings, name, network);
+      if (warm === undefined) return await createSandbox(docker, settings, name, { owner, network });
       await docker.getContainer(warm.id).rename({ name });
+      await writeOwner(docker.getContainer(warm.id), owner);
       return { id: warm.id, volume: warm.volume ?? '', warm: true };
     } catch (error) {
       // Somebody was faster: the slot is taken, or the warm one is.
@@ -54,6 +59,12 @@ export async function claimSandbox(
   throw new MachineError('ENGINE_FULL', `All ${String(settings.capacity)} slots of engine ${settings.name} are taken`, {
     retryable: true,
   });
+}
+
+/** An earlier attempt to make this machine has come so far and no further. */
+async function takeOver(docker: Docker, own: OurContainer): Promise<Sandbox> {
+  if (own.state !== 'running') await docker.getContainer(own.id).start();
+  return { id: own.id, volume: own.volume ?? '', warm: false };
 }
 
 export function freeSlots(settings: EngineSettings, containers: OurContainer[]): number[] {
@@ -69,7 +80,7 @@ export async function keepWarm(docker: Docker, settings: EngineSettings): Promis
   await Promise.all(stale.map((container) => removeSandbox(docker, container.id, container.volume)));
   const missing = Math.min(settings.warm, freeSlots(settings, containers).length) - warm.length;
   for (let made = 0; made < missing; made++) {
-    await createSandbox(docker, settings, warmName(settings.name, randomName()), undefined);
+    await createSandbox(docker, settings, warmName(settings.name, randomName()), {});
   }
 }
 
@@ -88,10 +99,15 @@ async function createSandbox(
   docker: Docker,
   settings: EngineSettings,
   name: string,
-  network: SandboxNetwork | undefined,
+  { owner, network }: { owner?: SandboxOwner; network?: SandboxNetwork | undefined },
 ): Promise<Sandbox> {
   const volume = volumeName(settings.name, randomName());
-  const ownLabels = { [LABEL_ENGINE]: settings.name, [LABEL_JOB]: '', [LABEL_ROLE]: 'sandbox' };
+  const ownLabels = {
+    [LABEL_ENGINE]: settings.name,
+    [LABEL_JOB]: owner?.job ?? '',
+    ...(owner === undefined ? {} : { [LABEL_MACHINE]: owner.machine }),
+    [LABEL_ROLE]: 'sandbox',
+  };
   const container = await docker.createContainer({
     name,
     Image: settings.helperImage,

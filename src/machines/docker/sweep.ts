@@ -6,6 +6,7 @@ import { listContainers } from './inventory.js';
 import { LABEL_ENGINE } from './names.js';
 import { releaseMachine } from './release.js';
 import { removeSandbox } from './sandbox.js';
+import { lonelySandboxes, readOwner } from './sandbox-owner.js';
 
 /** Younger things may belong to a machine that is just being made, or to a workflow that visibility does not show yet. */
 const YOUNG_MS = 10_000;
@@ -40,13 +41,15 @@ export async function sweep(
     await releaseMachine(docker, settings, machine);
     removed.push(machine);
   }
-  const used = new Set(containers.map((container) => container.sandbox));
-  const claimed = containers.filter((container) => container.slot !== undefined && !used.has(container.id));
+  const claimed = lonelySandboxes(containers);
   for (const id of lonelySince.keys()) if (!claimed.some((sandbox) => sandbox.id === id)) lonelySince.delete(id);
   for (const sandbox of claimed) {
+    const owner = await readOwner(docker, sandbox);
     const since = lonelySince.get(sandbox.id) ?? now;
     lonelySince.set(sandbox.id, since);
-    if (now - since < ABANDONED_MS) continue;
+    const abandoned =
+      owner === undefined ? now - since >= ABANDONED_MS : now - since >= YOUNG_MS && !(await isOpen(owner.job));
+    if (!abandoned) continue;
     await removeSandbox(docker, sandbox.id, sandbox.volume);
     removed.push(sandbox.name);
   }
