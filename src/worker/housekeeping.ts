@@ -1,8 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { WorkflowNotFoundError, type Client } from '@temporalio/client';
-import type { Worker } from '@temporalio/worker';
-import { CI_JOB_WORKFLOW, JOB_STATES } from '../contracts/names.js';
-import type { Engine } from '../machines/engine.js';
+import type { JobStatus } from '../contracts/ci-job.js';
+import { CI_JOB_WORKFLOW, isFinalJobState, JOB_STATES, STATUS_QUERY } from '../contracts/names.js';
+import type { Engine, MachineSummary } from '../machines/engine.js';
 import type { Logger } from '../telemetry/logger.js';
 import type { WorkerMetrics } from '../telemetry/metrics.js';
 
@@ -15,8 +15,11 @@ export interface Housekeeping {
   start(): void;
   /** A machine was taken or given back: there may be a sandbox to make. */
   machinesChanged(engine: Engine): void;
-  /** Waits until the engines of this worker run no job; the workers go on serving those that run. */
-  drain(workers: readonly Worker[]): Promise<void>;
+  /**
+   * Waits until the jobs that are on the engines now have their final status and their machines are gone. Jobs that come later
+   * (to another worker of the same engine) are not waited for.
+   */
+  drain(signal: AbortSignal): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -65,6 +68,32 @@ export function createHousekeeping(deps: {
     }
   }
 
+  /** It has its final status (metrics may still be on their way), or waits for another machine: any worker can see to those. */
+  async function needsThisWorkerNoMore(workflowId: string): Promise<boolean> {
+    try {
+      const { state } = await client.workflow.getHandle(workflowId).query<JobStatus>(STATUS_QUERY);
+      return isFinalJobState(state) || state === 'pending';
+    } catch (error) {
+      if (error instanceof WorkflowNotFoundError) return true;
+      logger.warn({ workflowId, error: String(error) }, 'A job cannot say how it stands; it is asked again');
+      return false;
+    }
+  }
+
+  /** An engine that does not answer is asked again: nobody knows what runs there. */
+  async function machinesOfJobs(cut: AbortSignal): Promise<MachineSummary[]> {
+    while (!cut.aborted) {
+      try {
+        const lists = await Promise.all(engines.map((engine) => engine.list({})));
+        return lists.flat().filter((machine) => machine.job !== '');
+      } catch (error) {
+        logger.warn({ error: String(error) }, 'An engine cannot say what runs on it; it is asked again');
+        await delay(DRAIN_LOOK_MS, undefined, { signal: cut }).catch(() => undefined);
+      }
+    }
+    return [];
+  }
+
   async function sweepAll(): Promise<void> {
     for (const engine of engines) {
       const removed = await engine.sweep(isOpen, { signal });
@@ -95,12 +124,13 @@ export function createHousekeeping(deps: {
       inBackground('sweeps', sweepPeriodically);
     },
     machinesChanged: keepWarmSoon,
-    async drain() {
+    async drain(cut) {
       drainingSince = true;
-      for (;;) {
-        const free = await Promise.all(engines.map(async (engine) => (await engine.freeSlots({})) === engine.capacity));
-        if (free.every(Boolean)) return;
-        await delay(DRAIN_LOOK_MS);
+      const jobs = new Set((await machinesOfJobs(cut)).map((machine) => machine.job));
+      while (jobs.size > 0 && !cut.aborted) {
+        const live = new Set((await machinesOfJobs(cut)).map((machine) => machine.job));
+        for (const job of jobs) if (!live.has(job) && (await needsThisWorkerNoMore(job))) jobs.delete(job);
+        if (jobs.size > 0) await delay(DRAIN_LOOK_MS, undefined, { signal: cut }).catch(() => undefined);
       }
     },
     async stop() {

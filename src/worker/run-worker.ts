@@ -29,7 +29,11 @@ import { createHousekeeping, type Housekeeping } from './housekeeping.js';
 import { installRuntime } from './runtime.js';
 import { loadOrCreateKeys } from './keys.js';
 import { createMetricsParts } from './metrics-parts.js';
-import { waitForStopSignal } from './stop-signal.js';
+import { serveUntilStopped, type WorkerGroups } from './serve.js';
+import { watchStopSignals, type StopSignals } from './stop-signal.js';
+
+/** The longest that one provisioning may take (`workflows/activity-stubs.ts`). */
+const PROVISION_LIMIT = '40m';
 
 /** SIGTERM: the process is to be gone within 10 s (docs: contract, "Fine print"). */
 const HANDOVER_PATIENCE_MS = 4_000;
@@ -40,7 +44,8 @@ const DRAIN_PATIENCE_MS = 80_000;
 export async function runWorker(options: {
   config: Config;
   logger: Logger;
-  stop?: Promise<'handover' | 'drain'>;
+  /** Default: the signals of this process. */
+  stop?: StopSignals;
 }): Promise<void> {
   const { config, logger } = options;
   const runtime = await installRuntime(logger);
@@ -107,27 +112,24 @@ export async function runWorker(options: {
   housekeeping.start();
   logger.info({ metrics: `http://${server.address}/metrics`, engines: [...engines.keys()] }, 'Worker is running');
 
-  const runs = workers.map((worker) => worker.run());
-  const stopped = Promise.all(runs);
-  await gitlab.start();
-  const reason = await Promise.race([options.stop ?? waitForStopSignal(), stopped.then(() => 'handover' as const)]);
-  logger.info({ reason }, 'Worker is stopping');
-  // First of all no new jobs; what GitLab is just handing over is waited for beside the rest.
-  const intakeStopped = gitlab.stop(reason === 'drain' ? DRAIN_PATIENCE_MS : HANDOVER_PATIENCE_MS);
-  if (reason === 'drain') {
-    await intakeStopped;
-    await housekeeping.drain(workers);
+  try {
+    await serveUntilStopped(workers, {
+      stop: options.stop ?? watchStopSignals(),
+      startSources: () => gitlab.start(),
+      stopSources: (reason) => gitlab.stop(reason === 'drain' ? DRAIN_PATIENCE_MS : HANDOVER_PATIENCE_MS),
+      drained: (signal) => housekeeping.drain(signal),
+      handOver: () => handover.abort(),
+      logger,
+    });
+  } finally {
+    collector.stop();
+    await housekeeping.stop();
+    await server.close();
+    await prometheus?.close();
+    await entries.close();
+    await clientConnection.close();
+    await connection.close();
   }
-  handover.abort();
-  for (const worker of workers) if (worker.getState() === 'RUNNING') worker.shutdown();
-  await Promise.all([stopped, intakeStopped]);
-  collector.stop();
-  await housekeeping.stop();
-  await server.close();
-  await prometheus?.close();
-  await entries.close();
-  await clientConnection.close();
-  await connection.close();
 }
 
 interface WorkerParts {
@@ -145,7 +147,7 @@ interface WorkerParts {
 }
 
 /** Control queue, and for each engine its own queue and those of its pools (docs/architecture.md, "Queues"). */
-async function createWorkers(parts: WorkerParts): Promise<Worker[]> {
+async function createWorkers(parts: WorkerParts): Promise<WorkerGroups> {
   const { config, connection, engines, shared, dataConverter, logger, housekeeping, entries, gitlab } = parts;
   const { taskQueue, namespace } = config.temporal;
   const common = {
@@ -156,7 +158,8 @@ async function createWorkers(parts: WorkerParts): Promise<Worker[]> {
     maxHeartbeatThrottleInterval: config.worker.heartbeatThrottle,
     defaultHeartbeatThrottleInterval: config.worker.heartbeatThrottle,
   };
-  const workers = [
+  const intake: Worker[] = [];
+  const serving = [
     await Worker.create({
       ...common,
       taskQueue,
@@ -168,7 +171,7 @@ async function createWorkers(parts: WorkerParts): Promise<Worker[]> {
     }),
   ];
   if (entries.all.length > 0) {
-    workers.push(
+    serving.push(
       await Worker.create({
         ...common,
         taskQueue: coordinatorTaskQueue(taskQueue),
@@ -195,7 +198,7 @@ async function createWorkers(parts: WorkerParts): Promise<Worker[]> {
         housekeeping.machinesChanged(engine);
       },
     };
-    workers.push(
+    serving.push(
       await Worker.create({
         ...common,
         taskQueue: engineTaskQueue(taskQueue, settings.name),
@@ -220,9 +223,11 @@ async function createWorkers(parts: WorkerParts): Promise<Worker[]> {
       },
     });
     for (const pool of settings.pools) {
-      workers.push(
+      intake.push(
         await Worker.create({
           ...common,
+          // A drain ends what is being provisioned; a hand-over does not wait, it aborts it.
+          shutdownGraceTime: PROVISION_LIMIT,
           taskQueue: poolTaskQueue(taskQueue, pool),
           activities: { ...provision },
           tuner: {
@@ -236,7 +241,7 @@ async function createWorkers(parts: WorkerParts): Promise<Worker[]> {
       );
     }
   }
-  return workers;
+  return { intake, serving };
 }
 
 /** @throws Error when the bundle was not built: bundling at start would cost seconds and memory that nobody asked for */

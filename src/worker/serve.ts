@@ -1,0 +1,59 @@
+import type { Worker } from '@temporalio/worker';
+import type { Logger } from '../telemetry/logger.js';
+import type { StopSignals } from './stop-signal.js';
+
+/** The Temporal workers of one process. */
+export interface WorkerGroups {
+  /** Take new jobs (the pools' queues). The first to stop in a drain. */
+  intake: readonly Worker[];
+  /** Everything that running jobs need. */
+  serving: readonly Worker[];
+}
+
+export interface ServeOptions {
+  stop: StopSignals;
+  /** Whatever asks others for jobs (GitLab pollers); called when the workers run. */
+  startSources(): Promise<void>;
+  /** First of all no new jobs; resolves when what is just being handed over has arrived. */
+  stopSources(reason: 'handover' | 'drain'): Promise<void>;
+  /** Resolves when the jobs that this process is to end are over, or when the signal says not to wait any longer. */
+  drained(signal: AbortSignal): Promise<void>;
+  /** Called once, before the last workers stop: running work is to be left to another process. */
+  handOver(): void;
+  logger: Logger;
+}
+
+/**
+ * Runs the workers until the process is told to stop, and then stops them in order.
+ * @throws whatever made a worker fail; the others are stopped then, too
+ */
+export async function serveUntilStopped({ intake, serving }: WorkerGroups, options: ServeOptions): Promise<void> {
+  const { stop, logger } = options;
+  const intakeOver = Promise.all(intake.map((worker) => worker.run()));
+  const all = Promise.all([intakeOver, ...serving.map((worker) => worker.run())]);
+  let sourcesStopped: Promise<void> | undefined;
+  try {
+    await options.startSources();
+    const reason = await Promise.race([stop.first, all.then(() => 'handover' as const)]);
+    logger.info({ reason }, 'Worker is stopping');
+    sourcesStopped = options.stopSources(reason);
+    if (reason === 'drain') await Promise.race([drain(sourcesStopped), stop.handover, all]);
+  } finally {
+    sourcesStopped ??= options.stopSources('handover');
+    options.handOver();
+    for (const worker of [...intake, ...serving]) if (worker.getState() === 'RUNNING') worker.shutdown();
+    await Promise.allSettled([all, sourcesStopped]);
+  }
+  await Promise.all([all, sourcesStopped]);
+
+  async function drain(sources: Promise<void>): Promise<void> {
+    const cut = new AbortController();
+    void stop.handover.then(() => cut.abort());
+    await sources;
+    // Their polls are withdrawn, so no job comes any more; what is being provisioned is ended.
+    for (const worker of intake) if (worker.getState() === 'RUNNING') worker.shutdown();
+    await intakeOver;
+    await options.drained(cut.signal);
+    logger.info({}, 'The jobs of this worker are over');
+  }
+}
