@@ -273,6 +273,7 @@ function statusFromSummary(summary: JobSummary): JobStatus {
     queuedAt: summary.queuedAt,
     startedAt: null,
     finishedAt: summary.finishedAt,
+    heldUntil: null,
     traceBytes: 0,
     attempts: 0,
     steps: [],

@@ -5,8 +5,11 @@ import { addCheck } from './check.js';
 import { addDev } from './dev.js';
 import { EXIT, exitCodeOfError } from './exit-codes.js';
 import { addJobs } from './jobs.js';
+import { addMachines } from './machines.js';
 import { addMetrics } from './metrics.js';
+import { addRelease } from './release.js';
 import { addRun } from './run.js';
+import { addShell } from './shell.js';
 import { addShow } from './show.js';
 import { addTrace } from './trace.js';
 import { addWorker } from './worker.js';
@@ -18,7 +21,20 @@ export async function main(argv: readonly string[]): Promise<number> {
     .version(VERSION)
     .showHelpAfterError('(--help shows what there is)')
     .exitOverride();
-  for (const add of [addDev, addWorker, addRun, addJobs, addShow, addTrace, addCancel, addMetrics, addCheck])
+  for (const add of [
+    addDev,
+    addWorker,
+    addRun,
+    addJobs,
+    addShow,
+    addTrace,
+    addCancel,
+    addMachines,
+    addShell,
+    addRelease,
+    addMetrics,
+    addCheck,
+  ])
     add(program);
   for (const command of program.commands) inheritExit(command);
   // A closed pipe (`| head`) is the reader's decision and no error of ours.

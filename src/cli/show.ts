@@ -44,6 +44,7 @@ function describe(status: JobStatus): string {
     ['queued', status.queuedAt],
     ['started', status.startedAt],
     ['finished', status.finishedAt],
+    ['held', status.heldUntil === null ? null : `until ${status.heldUntil}`],
     ['trace', `${String(status.traceBytes)} bytes`],
     ['metrics', `${status.metrics}${status.metricsReason === null ? '' : ` (${status.metricsReason})`}`],
   ];

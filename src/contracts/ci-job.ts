@@ -48,6 +48,8 @@ export interface JobStatus {
   queuedAt: string;
   startedAt: string | null;
   finishedAt: string | null;
+  /** The machine is kept for debugging until then (`holdfast shell`, `holdfast release`); null: it is not held. */
+  heldUntil: string | null;
   traceBytes: number;
   /** Machines used so far, this one included. */
   attempts: number;

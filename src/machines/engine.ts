@@ -1,4 +1,4 @@
-import type { Readable } from 'node:stream';
+import type { Readable, Writable } from 'node:stream';
 import type { ImageSpec, PullPolicy, RegistryCredential, ServiceSpec } from '../contracts/job-spec.js';
 
 /**
@@ -42,6 +42,12 @@ export interface Engine {
   archive(machine: string, role: MachineRole, path: string, options: CallOptions): Promise<Readable | undefined>;
   /** Unpack a tar stream below a directory, which is made if missing. */
   extract(machine: string, role: MachineRole, directory: string, tar: Readable, options: CallOptions): Promise<void>;
+
+  /**
+   * A shell in the build container, for a person.
+   * @throws MachineError MACHINE_GONE when there is no such container, or it has stopped and is not to be woken
+   */
+  openShell(machine: string, request: ShellRequest, options: CallOptions): Promise<ShellSession>;
 
   /** Slots that no machine leases just now. */
   freeSlots(options: CallOptions): Promise<number>;
@@ -117,6 +123,33 @@ export interface StepRun {
   name: StepName;
   /** Exported before the script, e.g. `CI_JOB_STATUS` of after_script. */
   environment: Record<string, string>;
+}
+
+export interface ShellRequest {
+  /** Empty: the best shell that the image has. */
+  command: readonly string[];
+  /** Where it begins; the container's own place when this one does not exist. */
+  directory: string;
+  /** Start a stopped container once more. Only for a machine whose job runs no step any more. */
+  wake: boolean;
+  /** Absent: no terminal, output and errors apart. */
+  terminal?: TerminalSize & { type: string };
+}
+
+export interface TerminalSize {
+  columns: number;
+  rows: number;
+}
+
+export interface ShellSession {
+  input: Writable;
+  /** Ends when the command does. */
+  output: Readable;
+  /** Absent with a terminal. */
+  errors?: Readable;
+  resize(size: TerminalSize): Promise<void>;
+  /** After the end of `output`. */
+  exitCode(): Promise<number>;
 }
 
 export type StepExit =

@@ -68,6 +68,7 @@ export function finishActivities() {
   return proxyActivities<Pick<Activities, 'finishJob'>>({
     startToCloseTimeout: '5m',
     scheduleToCloseTimeout: 48 * HOUR_MS,
+    heartbeatTimeout: HEARTBEAT,
     retry: RETRY,
     summary: 'end of trace, report',
   });
@@ -94,7 +95,7 @@ export function metricsActivities(giveUpAfterMs: number, summary: string) {
   return proxyActivities<Pick<Activities, 'collectMetrics'>>({
     scheduleToCloseTimeout: giveUpAfterMs,
     startToCloseTimeout: '2m',
-    heartbeatTimeout: '30s',
+    heartbeatTimeout: HEARTBEAT,
     retry: { initialInterval: '1s', backoffCoefficient: 2, maximumInterval: '1m' },
     summary,
   });

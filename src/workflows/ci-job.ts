@@ -18,7 +18,7 @@ import { acceptJob } from './accept.js';
 import { runAttempt } from './attempt.js';
 import { reportToCoordinator } from './coordinator.js';
 import { finishJob } from './finish.js';
-import { createHold } from './hold.js';
+import { createHold, holdOnFailureMs, type Hold } from './hold.js';
 import { watchInterruptions } from './interruptions.js';
 import type { JobContext } from './job-context.js';
 import { openJournal } from './journal.js';
@@ -42,7 +42,7 @@ export async function ciJob(input: CiJobInput): Promise<CiJobResult> {
   const unserved = new Set<string>();
   const interruptions = watchInterruptions();
   const metrics = createMetricsCollection(() => job);
-  const hold = createHold(input.holdOnFailureMs ?? 0);
+  const hold = createHold(holdOnFailureMs(input.holdOnFailureMs, spec), (held) => journal.held(held?.untilMs));
   const job: JobContext = {
     workflowId,
     taskQueue,
@@ -70,8 +70,7 @@ export async function ciJob(input: CiJobInput): Promise<CiJobResult> {
       coordinator === undefined
         ? undefined
         : reportToCoordinator({ workflowId, taskQueue, coordinator, timeoutMs: spec.timeoutMs }, interruptions);
-    const outcome = await runAttempts(job);
-    hold.decide(outcome);
+    const outcome = await runAttempts(job, hold);
     await metrics.waitGrace();
     const decided = await finishJob(job, outcome, report);
     await settle(background);
@@ -86,10 +85,12 @@ export async function ciJob(input: CiJobInput): Promise<CiJobResult> {
   return result;
 }
 
-async function runAttempts(job: JobContext): Promise<Outcome> {
+async function runAttempts(job: JobContext, hold: Hold): Promise<Outcome> {
   for (let attempt = 1; ; attempt++) {
     const outcome = await runAttempt(job, attempt);
-    if (outcome.kind !== 'failed' || !runsAgain(job.spec, outcome, attempt)) return outcome;
+    const again = runsAgain(job.spec, outcome, attempt);
+    hold.attemptEnded(attempt, { again, outcome });
+    if (outcome.kind !== 'failed' || !again) return outcome;
     job.trace.write(
       warningLine(`${outcome.message}. Running the job again on another machine (attempt ${String(attempt + 1)}).`),
     );

@@ -21,6 +21,8 @@ export interface Journal {
   /** The final status. After this only the metrics still change. */
   decided(outcome: Outcome, traceBytes: number): CiJobResult;
   metrics(state: MetricsState, reason: string | null, flags?: string[]): void;
+  /** The machine is kept for debugging until then; undefined: no longer. */
+  held(untilMs: number | undefined): void;
   /** Added to the summary for people. */
   note(text: string): void;
   stages(): StageTime[];
@@ -59,6 +61,7 @@ export function openJournal(spec: JobSpec, steps: readonly string[]): Journal {
     queuedAt: startTime.toISOString(),
     startedAt: null,
     finishedAt: null,
+    heldUntil: null,
     traceBytes: 0,
     attempts: 0,
     steps: steps.map((name) => newStep(name)),
@@ -166,6 +169,14 @@ export function openJournal(spec: JobSpec, steps: readonly string[]): Journal {
       // Before the decision the state goes out with the final one: an event saved for each job.
       if (isFinalJobState(status.state)) upsert({ HoldfastMetrics: state });
       if (flags.length > 0) upsertSearchAttributes([flagsAttribute(flags)]);
+    },
+    held(untilMs) {
+      status.heldUntil = untilMs === undefined ? null : new Date(untilMs).toISOString();
+      const words =
+        status.heldUntil === null
+          ? ''
+          : ` Its machine is held until ${status.heldUntil}: holdfast shell ${status.id}, holdfast release ${status.id}.`;
+      setCurrentDetails(status.summary + words);
     },
     note(text) {
       tell(status.state, `${status.summary} ${text}`);

@@ -12,6 +12,7 @@ import { containerName } from './names.js';
 import { releaseMachine } from './release.js';
 import { sampleMachines } from './sampler.js';
 import { dropWarm, freeSlots, keepWarm } from './sandbox.js';
+import { openShell } from './shell.js';
 import { runStep, stopStep } from './steps.js';
 import { sweep } from './sweep.js';
 import { directoriesArchive } from './wrapper.js';
@@ -87,9 +88,11 @@ export function createDockerEngine(deps: { settings: EngineSettings; logger: Log
       }
     },
     archive: (machine, role, path, { signal }) =>
-      guarded(`reading ${path}`, () => openArchive(containerOf(machine, role), path), signal),
+      guarded(`reading ${path}`, () => openArchive(containerOf(machine, role), path, signal), signal),
     extract: (machine, role, directory, tar, { signal }) =>
       guarded(`writing to ${directory}`, () => extract(containerOf(machine, role), directory, tar), signal),
+    openShell: (machine, request, { signal }) =>
+      guarded('opening a shell', () => openShell(docker, containerOf(machine, 'build'), request), signal),
     freeSlots: (options) =>
       promptly(
         'counting free slots',

@@ -1,0 +1,45 @@
+import type { Command } from 'commander';
+import type { LiveMachine } from '../client/machine-list.js';
+import { loadConfig } from '../config/load.js';
+import { printJson, withClient, type CommonOptions } from './context.js';
+import { openEngines } from './engines.js';
+
+export function addMachines(program: Command): void {
+  program
+    .command('machines')
+    .description('every live machine, its job, its age and why it lives')
+    .option('--json', 'print JSON')
+    .option('--config <file>', 'configuration')
+    .action(async (options: CommonOptions) => {
+      const engines = await openEngines(loadConfig({ file: options.config }).config);
+      const { listMachines } = await import('../client/machine-list.js');
+      const machines = await withClient(options, (client) => listMachines(client, engines));
+      if (options.json === true) printJson(machines);
+      else process.stdout.write(table(machines));
+    });
+}
+
+function table(machines: LiveMachine[]): string {
+  if (machines.length === 0) return 'no machines\n';
+  const rows = [
+    ['MACHINE', 'ENGINE', 'AGE', 'JOB', 'WHY'],
+    ...machines.map(({ machine, engine, ageSeconds, job, why }) => [machine, engine, age(ageSeconds), job ?? '', why]),
+  ];
+  const widths = rows[0]?.map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0))) ?? [];
+  return rows
+    .map(
+      (row) =>
+        `${row
+          .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+          .join('  ')
+          .trimEnd()}\n`,
+    )
+    .join('');
+}
+
+function age(seconds: number): string {
+  const hours = Math.floor(seconds / 3600);
+  const minutes = Math.floor((seconds % 3600) / 60);
+  if (hours > 0) return `${String(hours)}h${String(minutes)}m`;
+  return minutes > 0 ? `${String(minutes)}m${String(seconds % 60)}s` : `${String(seconds)}s`;
+}
