@@ -1,12 +1,14 @@
+import { gzipSync } from 'node:zlib';
 import { ApplicationFailure } from '@temporalio/common';
 import type { Activities, CollectMetricsInput, MetricsResult } from '../contracts/activities.js';
-import type { ReplayMetricsInput, ReplayMetricsResult } from '../contracts/ci-job.js';
+import type { ArtifactStatus, ReplayMetricsInput, ReplayMetricsResult } from '../contracts/ci-job.js';
 import type { Engine } from '../machines/engine.js';
 import { collectMetrics, type CollectRequest } from '../metrics/collect.js';
 import { MetricsDocument, toReferee } from '../metrics/document.js';
 import { PrometheusError, type PrometheusClient } from '../metrics/prometheus-client.js';
 import type { MetricQueries } from '../metrics/queries.js';
 import { jobKeys } from '../store/keys.js';
+import type { Store } from '../store/store.js';
 import { beating } from './beat.js';
 import type { SharedDeps } from './deps.js';
 
@@ -19,13 +21,6 @@ export interface MetricsDeps extends SharedDeps {
     scrapeWaitMs: number;
     aggregate: 'sum' | 'max' | 'avg';
   };
-  /** Sends GitLab's artifact; undefined for a job that has no coordinator. */
-  uploadReferee(
-    workflowId: string,
-    attempt: number,
-    artifact: Buffer,
-    signal: AbortSignal,
-  ): Promise<'uploaded' | 'refused' | 'none'>;
 }
 
 /** @returns activities `collectMetrics` and `replayJobMetrics` */
@@ -52,24 +47,28 @@ async function collectAndKeep(
   const document = await collect(deps.prometheus, requestOf(deps, input), deps, signal);
   const referee = Buffer.from(JSON.stringify(toReferee(document)));
   await deps.store.write(jobKeys.metricsReferee(input.workflowId), referee);
-  await deps.store.write(jobKeys.metrics(input.workflowId), JSON.stringify(document));
   if (document.outcome === 'no_samples') {
+    await deps.store.write(jobKeys.metrics(input.workflowId), JSON.stringify(document));
     return { state: 'failed', outcome: 'no_samples', reason: 'Prometheus has no samples of the machine', flags: [] };
   }
-  const sent = input.toCoordinator
-    ? await deps.uploadReferee(input.workflowId, input.attempt, referee, signal)
-    : 'none';
-  const delivery = sent === 'refused' ? 'stored' : 'uploaded';
+  const delivery = input.toCoordinator ? 'stored' : 'uploaded';
   await deps.store.write(jobKeys.metrics(input.workflowId), JSON.stringify({ ...document, delivery }));
   return {
     state: delivery,
     outcome: delivery,
-    reason:
-      sent === 'refused'
-        ? 'the coordinator takes no more artifacts for this job; they are in the store'
-        : `${String(document.series.length)} series`,
+    reason: input.toCoordinator
+      ? 'collected too late for the coordinator, which takes no more artifacts for this job; kept in the store'
+      : `${String(document.series.length)} series`,
     flags: [],
+    ...(input.toCoordinator ? { artifact: await keepArtifact(deps.store, input.workflowId, referee) } : {}),
   };
+}
+
+/** Really gzipped, unlike the reference's, and with no time in it: the same points give the same bytes. */
+async function keepArtifact(store: Store, workflowId: string, referee: Buffer): Promise<ArtifactStatus> {
+  const key = jobKeys.metricsRefereeGzip(workflowId);
+  const { bytes } = await store.write(key, gzipSync(referee));
+  return { name: 'metrics_referee.json.gz', type: 'metrics_referee', format: 'gzip', bytes, files: 1, key };
 }
 
 function requestOf(deps: MetricsDeps, input: CollectMetricsInput): CollectRequest {

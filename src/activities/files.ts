@@ -151,7 +151,15 @@ async function spool(
   }
   return {
     text: `${refusals(selection)}${plainLine(`${artifact.paths.join(', ')}: found ${String(facts.files)} matching artifact files`)}`,
-    artifact: { name, type: artifact.type, format: artifact.format, bytes: stored.bytes, files: facts.files, key },
+    artifact: {
+      name,
+      type: artifact.type,
+      format: artifact.format,
+      bytes: stored.bytes,
+      files: facts.files,
+      key,
+      ...(artifact.expireIn === undefined ? {} : { expireIn: artifact.expireIn }),
+    },
   };
 }
 

@@ -158,7 +158,7 @@ export interface CollectMetricsInput extends JobRef {
   project: string;
   window: { startMs: number; endMs: number };
   stages: StageTime[];
-  /** Upload to the coordinator too. Its token is in the plan. */
+  /** There is a coordinator, whose artifact the workflow sends, so here it is only made. */
   toCoordinator: boolean;
 }
 
@@ -167,6 +167,8 @@ export interface MetricsResult {
   outcome: 'uploaded' | 'stored' | 'no_samples' | 'failed';
   reason: string;
   flags: string[];
+  /** GitLab's `metrics_referee`, in the store; only for a job that has a coordinator. */
+  artifact?: ArtifactStatus;
 }
 
 export interface FinishJobInput extends JobRef {

@@ -22,6 +22,8 @@ export const jobKeys = {
   traceBase: (job: string, part: number) => jobKey(job, 'trace-base', String(part)),
   /** The artifact as GitLab knows it. */
   metricsReferee: (job: string) => jobKey(job, 'metrics_referee.json'),
+  /** The same, as it is sent. */
+  metricsRefereeGzip: (job: string) => jobKey(job, 'metrics_referee.json.gz'),
   /** What a collection needs to know; kept so that it can be replayed. */
   metricsRequest: (job: string) => jobKey(job, 'metrics.request.json'),
   /** The full document. */

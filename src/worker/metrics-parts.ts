@@ -25,7 +25,6 @@ export function createMetricsParts(
         scrapeWaitMs: config.metrics.scrapeWait,
         aggregate: config.metrics.aggregate,
       },
-      uploadReferee: () => Promise.resolve('none'),
     },
   };
 }

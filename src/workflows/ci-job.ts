@@ -17,6 +17,7 @@ import { warningLine } from '../trace/format.js';
 import { acceptJob } from './accept.js';
 import { runAttempt } from './attempt.js';
 import { reportToCoordinator } from './coordinator.js';
+import { deliverArtifacts } from './deliver.js';
 import { finishJob } from './finish.js';
 import { createHold, holdOnFailureMs, type Hold } from './hold.js';
 import { watchInterruptions } from './interruptions.js';
@@ -71,8 +72,8 @@ export async function ciJob(input: CiJobInput): Promise<CiJobResult> {
         ? undefined
         : reportToCoordinator({ workflowId, taskQueue, coordinator, timeoutMs: spec.timeoutMs }, interruptions);
     const outcome = await runAttempts(job, hold);
-    await metrics.waitGrace();
-    const decided = await finishJob(job, outcome, report);
+    const [delivered] = await Promise.all([deliverArtifacts(job, outcome, report), metrics.waitGrace()]);
+    const decided = await finishJob(job, delivered, report);
     await settle(background);
     await condition(allHandlersFinished);
     return {

@@ -1,19 +1,24 @@
-import { sleep } from '@temporalio/workflow';
-import type { Provisioned } from '../contracts/activities.js';
-import { metricsActivities } from './activity-stubs.js';
+import { CancellationScope, isCancellation, log, sleep } from '@temporalio/workflow';
+import type { MetricsResult, Provisioned } from '../contracts/activities.js';
+import { coordinatorActivities, metricsActivities } from './activity-stubs.js';
 import { messageOf } from './failure.js';
 import type { JobContext } from './job-context.js';
 
 /** Collection runs beside everything else and never fails the job (law 6). */
 export interface MetricsCollection {
   start(machine: Provisioned, scriptEndedAtMs: number): void;
-  /** Give the coordinator's upload its chance: at most the configured grace, nothing for a job without a coordinator. */
+  /**
+   * Give the coordinator's upload its chance: at most the configured grace, nothing for a job without a coordinator. After this
+   * nothing is uploaded any more: the final status may go out.
+   */
   waitGrace(): Promise<void>;
 }
 
 export function createMetricsCollection(job: () => JobContext): MetricsCollection {
   let collection: Promise<void> | undefined;
   let graceMs = 0;
+  let graceOver = false;
+  const uploading = new CancellationScope();
 
   async function collect(context: JobContext, machine: Provisioned, endMs: number): Promise<void> {
     try {
@@ -31,9 +36,26 @@ export function createMetricsCollection(job: () => JobContext): MetricsCollectio
         stages: context.journal.stages(),
         toCoordinator: context.coordinator !== undefined,
       });
-      context.journal.metrics(result.state, result.reason, result.flags);
+      const told = (await isUploaded(context, result))
+        ? ({ state: 'uploaded', reason: 'sent with the job' } as const)
+        : { state: result.state, reason: result.reason };
+      context.journal.metrics(told.state, told.reason, result.flags);
     } catch (error) {
       context.journal.metrics('failed', messageOf(error));
+    }
+  }
+
+  /** GitLab takes the artifact only while the job has no final status; what comes later stays in the store. */
+  async function isUploaded({ coordinator, ...context }: JobContext, { artifact }: MetricsResult): Promise<boolean> {
+    if (coordinator === undefined || artifact === undefined || graceOver) return false;
+    try {
+      const activities = coordinatorActivities(context.taskQueue, context.spec.timeoutMs, 'upload metrics');
+      const { workflowId } = context;
+      const upload = () => activities.deliverArtifacts({ workflowId, coordinator, artifacts: [artifact] });
+      return (await uploading.run(upload)).ok;
+    } catch (error) {
+      if (!isCancellation(error)) log.warn('The metrics could not be uploaded', { error });
+      return false;
     }
   }
 
@@ -51,6 +73,8 @@ export function createMetricsCollection(job: () => JobContext): MetricsCollectio
     },
     async waitGrace() {
       if (collection !== undefined && graceMs > 0) await Promise.race([collection, sleep(graceMs)]);
+      graceOver = true;
+      uploading.cancel();
     },
   };
 }

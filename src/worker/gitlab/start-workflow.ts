@@ -51,7 +51,7 @@ export async function startGitlabJob(
 function neverTaken(error: unknown): string | undefined {
   const cause = error instanceof Error && isGrpcServiceError(error.cause) ? error.cause : error;
   if (!isGrpcServiceError(cause)) return undefined;
-  const code = Number(cause.code);
+  const code: number = cause.code;
   const tooLarge = code === INVALID_ARGUMENT || (code === RESOURCE_EXHAUSTED && /larger than max/i.test(cause.details));
   return tooLarge ? `the job is too large (${cause.details})` : undefined;
 }

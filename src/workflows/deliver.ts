@@ -1,0 +1,43 @@
+import { CancellationScope, isCancellation } from '@temporalio/workflow';
+import type { ReportOutcome } from '../contracts/activities.js';
+import { coordinatorActivities } from './activity-stubs.js';
+import { messageOf } from './failure.js';
+import type { JobContext } from './job-context.js';
+import { worse, type Outcome } from './outcome.js';
+
+/**
+ * The artifacts, from the store to the coordinator: it takes them only while it has no final status, and a job whose artifacts
+ * it will not have is not a success. The machine is no longer needed for it. Waits as long as the coordinator keeps the job.
+ */
+export async function deliverArtifacts(
+  job: JobContext,
+  outcome: Outcome,
+  report: Promise<ReportOutcome> | undefined,
+): Promise<Outcome> {
+  const { coordinator } = job;
+  const { artifacts } = job.journal.status;
+  if (coordinator === undefined || report === undefined || artifacts.length === 0) return outcome;
+  const scope = new CancellationScope();
+  // Without the conversation the coordinator has no use for artifacts either.
+  void report.then(() => scope.cancel());
+  try {
+    const names = artifacts.map(({ type }) => type).join(', ');
+    const result = await scope.run(() =>
+      coordinatorActivities(job.taskQueue, job.spec.timeoutMs, `upload ${names}`).deliverArtifacts({
+        workflowId: job.workflowId,
+        coordinator,
+        artifacts,
+      }),
+    );
+    job.trace.write(result.text);
+    return result.ok ? outcome : worse(outcome, uploadFailed('the coordinator did not take them'));
+  } catch (error) {
+    if (isCancellation(error)) return outcome;
+    return worse(outcome, uploadFailed(messageOf(error)));
+  }
+}
+
+/** As GitLab's runner has it: the job's own failure, since it says which files and how large. */
+function uploadFailed(why: string): Outcome {
+  return { kind: 'failed', reason: 'script_failure', exitCode: null, message: `artifacts were not uploaded: ${why}` };
+}
