@@ -185,6 +185,7 @@ function createTalk(deps: ConversationDeps, input: ConversationInput, progress: 
    * @returns undefined when GitLab has it all, or takes no more of it
    */
   async function flush(end: JobEnd): Promise<Unavailable | undefined> {
+    sender.checkEnd(end.bytes);
     while (sender.offset < end.bytes) {
       const outcome = await sender.send(source, signal);
       switch (outcome.kind) {

@@ -29,10 +29,16 @@ export interface TraceSender {
   send(source: TraceSource, signal?: AbortSignal): Promise<SendOutcome>;
   /** The server has thrown the log away, or says that it differs: from the beginning. */
   restart(): void;
+  /**
+   * Before the log counts as complete: a starting offset was only a hint, and where it leaves nothing to send, the server has
+   * never been asked. Its last byte once more asks: 202 when it is there, else 416 with the true end.
+   */
+  checkEnd(bytes: number): void;
 }
 
 export function createTraceSender(job: Pick<JobApi, 'patchTrace'>, startOffset = 0): TraceSender {
   let offset = startOffset;
+  let confirmed = startOffset === 0;
 
   return {
     get offset() {
@@ -40,6 +46,9 @@ export function createTraceSender(job: Pick<JobApi, 'patchTrace'>, startOffset =
     },
     restart() {
       offset = 0;
+    },
+    checkEnd(bytes) {
+      if (!confirmed && offset >= bytes) offset = Math.max(0, bytes - 1);
     },
     async send(source, signal) {
       const size = await source.size();
@@ -51,12 +60,14 @@ export function createTraceSender(job: Pick<JobApi, 'patchTrace'>, startOffset =
       switch (outcome.kind) {
         case 'accepted':
           offset += bytes.length;
+          confirmed = true;
           return { ...outcome, kind: 'sent', bytes: bytes.length };
         case 'misplaced':
           if (outcome.size === null || outcome.size === offset) {
             return { kind: 'unavailable', reason: '416 without a usable Range', answered: true };
           }
           offset = outcome.size;
+          confirmed = true;
           return { kind: 'realigned' };
         default:
           return outcome;
