@@ -18,7 +18,7 @@ export function createMetricsCollection(job: () => JobContext): MetricsCollectio
   let collection: Promise<void> | undefined;
   let graceMs = 0;
   let graceOver = false;
-  const uploading = new CancellationScope();
+  let uploading: CancellationScope | undefined;
 
   async function collect(context: JobContext, machine: Provisioned, endMs: number): Promise<void> {
     try {
@@ -51,8 +51,10 @@ export function createMetricsCollection(job: () => JobContext): MetricsCollectio
     try {
       const activities = coordinatorActivities(context.taskQueue, context.spec.timeoutMs, 'upload metrics');
       const { workflowId } = context;
-      const upload = () => activities.deliverArtifacts({ workflowId, coordinator, artifacts: [artifact] });
-      return (await uploading.run(upload)).ok;
+      uploading = new CancellationScope();
+      return (
+        await uploading.run(() => activities.deliverArtifacts({ workflowId, coordinator, artifacts: [artifact] }))
+      ).ok;
     } catch (error) {
       if (!isCancellation(error)) log.warn('The metrics could not be uploaded', { error });
       return false;
@@ -74,7 +76,7 @@ export function createMetricsCollection(job: () => JobContext): MetricsCollectio
     async waitGrace() {
       if (collection !== undefined && graceMs > 0) await Promise.race([collection, sleep(graceMs)]);
       graceOver = true;
-      uploading.cancel();
+      uploading?.cancel();
     },
   };
 }

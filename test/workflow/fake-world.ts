@@ -217,6 +217,5 @@ function usualActivities(): Activities {
     finishJob: ({ trace, text }) => act({ traceBytes: trace.offset + text.length }),
     deliverArtifacts: () => act({ ok: true, text: '' }),
     reportToCoordinator: () => act({ kind: 'delivered', coordinatorState: 'success' }),
-    deliverArtifacts: () => act({ ok: true, text: '' }),
   };
 }
