@@ -16,6 +16,8 @@ export interface JobSpec {
   services: ServiceSpec[];
   /** In order; a later key replaces an earlier one. Values are unexpanded, as given. */
   variables: Variable[];
+  /** Further values that the trace must not show: the coordinator's token. */
+  secrets?: string[];
   source?: SourceSpec;
   /** The user's main steps, run in the build container in order, each its own shell: `script`, `release`, … */
   steps: UserStep[];
@@ -76,6 +78,8 @@ export interface SourceSpec {
   repo: string;
   ref?: string;
   sha?: string;
+  /** Of the repository's names; absent: SHA-1. */
+  objectFormat?: 'sha256';
   refspecs: string[];
   /** 0: everything. */
   depth: number;

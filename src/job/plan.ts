@@ -70,7 +70,7 @@ export function planJob(
     tokenPrefixes: spec.tokenPrefixes,
     outputLimitBytes: spec.outputLimitBytes,
     artifacts: spec.artifacts.map((artifact) => expandArtifact(artifact, variables)),
-    caches: spec.caches.map((cache) => expandCache(cache, variables)),
+    caches: spec.caches.map((cache) => expandCache(cache, variables, warnings)).filter((cache) => cache.key !== ''),
     dependencies: spec.dependencies,
     credentials: spec.credentials,
     ...(dockerAuthConfig === undefined ? {} : { dockerAuthConfig }),
@@ -90,10 +90,15 @@ function stepScripts(spec: JobSpec, facts: JobFacts, variables: ResolvedVariable
       if (name === 'get_sources' && spec.source !== undefined) {
         return { name, role: 'helper', script: getSourcesScript({ ...common, source: spec.source, warnings }) };
       }
-      const commands =
-        name === 'after_script' ? spec.afterScript : spec.steps.find((step) => `step_${step.name}` === name)?.script;
-      return { name, role: 'build', script: stepScript({ ...common, commands: commands ?? [] }) };
+      return { name, role: 'build', script: stepScript({ ...common, commands: commandsOf(spec, name, variables) }) };
     });
+}
+
+function commandsOf(spec: JobSpec, step: string, variables: ResolvedVariables): string[] {
+  if (step === 'after_script') return spec.afterScript;
+  const script = spec.steps.find(({ name }) => `step_${name}` === step)?.script ?? [];
+  // The release step's lines are GitLab's and not the user's: expanded before a shell sees them (gitlab-protocol section 6.2).
+  return step === 'step_release' ? script.map((line) => expand(line, variables.lookup)) : script;
 }
 
 function expandImage(image: ImageSpec, variables: ResolvedVariables): ImageSpec {
@@ -135,14 +140,42 @@ function expandArtifact(artifact: ArtifactSpec, variables: ResolvedVariables): A
   };
 }
 
-function expandCache(cache: CacheSpec, variables: ResolvedVariables): CacheSpec {
+function expandCache(cache: CacheSpec, variables: ResolvedVariables, warnings: string[]): CacheSpec {
+  const keyOf = (given: string) => {
+    const expanded = expand(given, variables.lookup);
+    const key = cleanCacheKey(expanded);
+    if (key === '') warnings.push(`cache key "${expanded}" is empty once it is cleaned; this cache is skipped`);
+    else if (key !== expanded) warnings.push(`cache key "${expanded}" is used as "${key}"`);
+    return key;
+  };
   return {
     ...cache,
-    key: expand(cache.key, variables.lookup),
-    fallbackKeys: cache.fallbackKeys.map((key) => expand(key, variables.lookup)),
+    key: keyOf(cache.key),
+    fallbackKeys: [...cache.fallbackKeys.map(keyOf), ...globalFallbackKey(variables, warnings)].filter(
+      (key) => key !== '',
+    ),
     policy: expand(cache.policy, variables.lookup),
     paths: cache.paths.map((path) => expandPosix(path, variables.lookup)),
   };
+}
+
+/** As a path inside of a root of its own: no way up, no trailing blanks (gitlab-protocol section 8.1). */
+export function cleanCacheKey(key: string): string {
+  const segments: string[] = [];
+  for (const segment of key.replaceAll(/%2f/gi, '/').replaceAll(/%2e/gi, '.').replaceAll('\\', '/').split('/')) {
+    if (segment === '..') segments.pop();
+    else if (segment !== '' && segment !== '.') segments.push(segment);
+  }
+  return segments.join('/').replace(/\s+$/, '');
+}
+
+/** `CACHE_FALLBACK_KEY`; never one of a protected branch, whose cache others must not read. */
+function globalFallbackKey(variables: ResolvedVariables, warnings: string[]): string[] {
+  const key = cleanCacheKey(variables.lookup('CACHE_FALLBACK_KEY') ?? '');
+  if (key === '') return [];
+  if (!/-protected[.\s]*$/.test(key)) return [key];
+  warnings.push(`CACHE_FALLBACK_KEY "${key}" ends in "-protected"; it is ignored`);
+  return [];
 }
 
 /** gitlab-protocol section 3.3: malformed, negative or longer than the job's own time: a warning, and the default stays. */

@@ -34,6 +34,8 @@ export function resolveVariables(spec: JobSpec, facts: JobFacts): ResolvedVariab
   const values = new Map<string, string>();
   const files: ResolvedVariables['files'] = [];
   for (const variable of byKey.values()) {
+    // A file is named after its variable; what is no name could be a path to elsewhere.
+    if (variable.file && !isName(variable.key)) continue;
     const value = variable.raw ? variable.value : expand(variable.value, inserted);
     if (variable.file) files.push({ path: filePath(facts, variable.key), content: value });
     values.set(variable.key, variable.file ? filePath(facts, variable.key) : value);
@@ -56,15 +58,19 @@ export function secretsOf(spec: JobSpec, resolved: ResolvedVariables): string[] 
     });
   const passwords = spec.credentials.map((credential) => credential.password);
   const tokens = spec.dependencies.map((dependency) => dependency.token);
-  return [...new Set([...declared, ...passwords, ...tokens, ...urlPassword(spec.source?.repo)])].filter(
-    (secret) => secret.trim() !== '',
-  );
+  return [
+    ...new Set([...declared, ...(spec.secrets ?? []), ...passwords, ...tokens, ...urlPassword(spec.source?.repo)]),
+  ].filter((secret) => secret.trim() !== '');
 }
 
 function urlPassword(repo: string | undefined): string[] {
   if (repo === undefined || !URL.canParse(repo)) return [];
   const { password } = new URL(repo);
   return password === '' ? [] : [password, decodeURIComponent(password)];
+}
+
+function isName(key: string): boolean {
+  return /^[A-Za-z_][A-Za-z0-9_]*$/.test(key);
 }
 
 function filePath(facts: JobFacts, key: string): string {

@@ -134,7 +134,7 @@ function prepareRepository(source: SourceSpec, directory: string): string[] {
   const url = quote(withoutCredentials(source.repo));
   return [
     `if [ -d ${directory}/.git ]; then ${say('Reinitialized existing Git repository.')}; else ${say('Created fresh repository.')}; fi`,
-    `git init --quiet ${directory}`,
+    `git init --quiet ${source.objectFormat === undefined ? '' : `--object-format=${source.objectFormat} `}${directory}`,
     `cd ${directory}`,
     `if git config remote.origin.url >/dev/null; then git remote set-url origin ${url}; else git remote add origin ${url}; fi`,
   ];

@@ -1,0 +1,341 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { planJob } from '../../job/plan.js';
+import { readJobPayload, specOfPayload, type JobPayload } from './index.js';
+import { isSafeProjectPath } from './refusals.js';
+
+const ENTRY = { name: 'main', url: 'https://gitlab.example', pool: 'default', outputLimitBytes: 4096 };
+
+/** As in gitlab-protocol section 2.1, shortened. */
+function example(): Record<string, unknown> {
+  return {
+    id: 4711,
+    token: 'glcbt-64_EXAMPLEjobtoken',
+    allow_git_fetch: true,
+    job_info: {
+      name: 'unit tests',
+      stage: 'test',
+      project_id: 77,
+      project_full_path: 'acme/tools/widget',
+      time_in_queue_seconds: 2.75,
+      project_jobs_running_on_instance_runners_count: '+Inf',
+    },
+    git_info: {
+      repo_url: 'https://gitlab-ci-token:glcbt-64_EXAMPLEjobtoken@gitlab.example/acme/tools/widget.git',
+      repo_object_format: 'sha1',
+      ref: 'main',
+      sha: '1f2e3d4c5b6a79880011223344556677889900aa',
+      ref_type: 'branch',
+      refspecs: ['+refs/pipelines/900:refs/pipelines/900', '+refs/heads/main:refs/remotes/origin/main'],
+      depth: 20,
+      protected: true,
+    },
+    runner_info: { timeout: 3600, uuid: '' },
+    inputs: [],
+    variables: [
+      { key: 'CI_JOB_TOKEN', value: 'glcbt-64_EXAMPLEjobtoken', public: false, masked: true, raw: false, file: false },
+      { key: 'POSTGRES_DB', value: 'widget_test', public: true, masked: false, raw: false, file: false },
+      { key: 'DATABASE_URL', value: 'postgres://db/$POSTGRES_DB', public: true, masked: false },
+      { key: 'KUBE_CA', value: 'CERT\n', public: false, masked: false, raw: true, file: true },
+    ],
+    steps: [
+      { name: 'script', script: ['npm ci', 'npm test'], timeout: 3600, when: 'on_success', allow_failure: false },
+      { name: 'release', script: ['release-cli create --name "$POSTGRES_DB"'] },
+      { name: 'after_script', script: ['cat npm-debug.log || true'], timeout: 3600, when: 'always' },
+    ],
+    image: {
+      name: 'node:$POSTGRES_DB',
+      entrypoint: [''],
+      pull_policy: ['if-not-present', 'always'],
+      executor_opts: { docker: { user: 1000 } },
+    },
+    services: [
+      {
+        name: 'postgres:16',
+        alias: 'db, sql',
+        command: ['postgres', '-c', 'fsync=off'],
+        variables: [{ key: 'POSTGRES_PASSWORD', value: 'x', public: true }],
+        executor_opts: {},
+      },
+    ],
+    artifacts: [
+      {
+        name: 'coverage',
+        untracked: false,
+        paths: ['coverage/'],
+        exclude: ['coverage/.cache/**'],
+        when: 'on_success',
+        artifact_type: 'archive',
+        artifact_format: 'zip',
+        expire_in: '1 week',
+      },
+      {
+        name: 'junit.xml',
+        paths: ['reports/junit.xml'],
+        when: 'always',
+        artifact_type: 'junit',
+        artifact_format: 'gzip',
+      },
+    ],
+    cache: [
+      { key: 'npm-main', untracked: false, policy: 'pull-push', paths: ['.npm/'], when: '', fallback_keys: ['npm-x'] },
+    ],
+    credentials: [
+      {
+        type: 'registry',
+        url: 'registry.gitlab.example',
+        username: 'gitlab-ci-token',
+        password: 'glcbt-64_EXAMPLEjobtoken',
+      },
+      { type: 'other', url: 'x' },
+    ],
+    dependencies: [
+      { id: 4700, token: 'glcbt-64_OTHER', name: 'build', artifacts_file: { filename: 'artifacts.zip', size: 51234 } },
+      { id: 4701, token: 't', name: 'empty', artifacts_file: { filename: '' } },
+    ],
+    features: { trace_sections: true, token_mask_prefixes: ['acme-'], failure_reasons: ['script_failure'] },
+    secrets: {},
+    hooks: [{ name: 'pre_get_sources_script', script: ['git config --global http.postBuffer 1048576'] }],
+    policy_options: { execution_policy_job: false },
+    a_field_of_next_year: { deep: [1] },
+  };
+}
+
+function read(changes: Record<string, unknown> = {}): JobPayload {
+  const result = readJobPayload({ ...example(), ...changes });
+  if (!result.ok) throw new Error(JSON.stringify(result.problems));
+  return result.payload;
+}
+
+function specOf(changes: Record<string, unknown> = {}) {
+  const mapped = specOfPayload(read(changes), ENTRY);
+  if ('refused' in mapped) throw new Error(mapped.refused.message);
+  return mapped;
+}
+
+function refusalOf(changes: Record<string, unknown>) {
+  const mapped = specOfPayload(read(changes), ENTRY);
+  return 'refused' in mapped ? mapped.refused : undefined;
+}
+
+describe("GitLab's payload", () => {
+  it('becomes a job in our own words', () => {
+    const { spec, coordinator } = specOf();
+
+    expect(spec).toMatchObject({
+      name: 'unit tests',
+      project: 'acme/tools/widget',
+      pool: 'default',
+      image: { name: 'node:$POSTGRES_DB', entrypoint: [''], pullPolicy: ['if-not-present', 'always'], user: '1000' },
+      services: [{ name: 'postgres:16', aliases: ['db', 'sql'], command: ['postgres', '-c', 'fsync=off'] }],
+      source: {
+        ref: 'main',
+        depth: 20,
+        strategy: 'fetch',
+        submodules: 'none',
+        preScript: ['git config --global http.postBuffer 1048576'],
+      },
+      afterScript: ['cat npm-debug.log || true'],
+      timeoutMs: 3_600_000,
+      artifacts: [
+        { name: 'coverage', type: 'archive', format: 'zip', when: 'on_success', expireIn: '1 week' },
+        { name: 'junit.xml', type: 'junit', format: 'gzip', when: 'always' },
+      ],
+      caches: [{ key: 'npm-main', fallbackKeys: ['npm-x'], policy: 'pull-push', when: 'on_success' }],
+      dependencies: [{ id: 4700, token: 'glcbt-64_OTHER', filename: 'artifacts.zip' }],
+      credentials: [{ url: 'registry.gitlab.example', username: 'gitlab-ci-token' }],
+      tokenPrefixes: ['acme-'],
+      outputLimitBytes: 4096,
+    });
+    expect(spec.steps.map(({ name }) => name)).toEqual(['script', 'release']);
+    expect(coordinator).toEqual({
+      kind: 'gitlab',
+      entry: 'main',
+      url: 'https://gitlab.example',
+      jobId: 4711,
+      token: 'glcbt-64_EXAMPLEjobtoken',
+      failureReasons: ['script_failure'],
+      traceSections: true,
+    });
+  });
+
+  it('makes a plan that masks its token, expands names, and expands the lines of the release step', () => {
+    const { spec } = specOf();
+    const plan = planJob(spec, {
+      workflowId: 'gitlab/gitlab.example/4711',
+      jobId: '4711',
+      engine: 'local',
+      machine: 'm',
+      defaultImage: 'debian',
+      buildsDirectory: '/builds',
+      version: '1',
+    });
+
+    expect(plan.image.name).toBe('node:widget_test');
+    expect(plan.masks).toEqual(expect.arrayContaining(['glcbt-64_EXAMPLEjobtoken', 'glcbt-64_OTHER']));
+    expect(plan.projectDirectory).toBe('/builds/acme/tools/widget');
+    expect(plan.steps.map(({ name, role }) => [name, role])).toEqual([
+      ['get_sources', 'helper'],
+      ['step_script', 'build'],
+      ['step_release', 'build'],
+      ['after_script', 'build'],
+    ]);
+    expect(plan.steps.find(({ name }) => name === 'step_release')?.script).toContain(
+      'release-cli create --name "widget_test"',
+    );
+  });
+
+  it('needs little: what is absent, null or empty is nothing', () => {
+    const { spec } = (() => {
+      const result = readJobPayload({
+        id: 1,
+        token: 't',
+        job_info: { name: 'j', project_full_path: 'a/b' },
+        steps: [{ name: 'script', script: ['true'] }],
+        image: null,
+        services: null,
+        artifacts: null,
+        variables: null,
+        git_info: { repo_url: '' },
+      });
+      if (!result.ok) throw new Error(JSON.stringify(result.problems));
+      const mapped = specOfPayload(result.payload, ENTRY);
+      if ('refused' in mapped) throw new Error(mapped.refused.message);
+      return mapped;
+    })();
+
+    expect(spec).toMatchObject({ services: [], artifacts: [], variables: [], timeoutMs: 7_200_000 });
+    expect(spec).not.toHaveProperty('image');
+    expect(spec).not.toHaveProperty('source');
+  });
+
+  it.each([
+    [{ runner_info: { timeout: 0 } }, 7_200_000],
+    [{ runner_info: { timeout: -5 } }, 7_200_000],
+    [{ runner_info: null }, 7_200_000],
+    [{ runner_info: { timeout: 90 } }, 90_000],
+  ])('with %j has %d ms', (changes, expected) => {
+    expect(specOf(changes).spec.timeoutMs).toBe(expected);
+  });
+
+  it('with an empty cache key has one of job and branch', () => {
+    expect(specOf({ cache: [{ key: '', paths: ['x'] }] }).spec.caches[0]?.key).toBe('unit tests/main');
+  });
+
+  it('clones unless fetching is allowed', () => {
+    expect(specOf({ allow_git_fetch: false }).spec.source?.strategy).toBe('clone');
+  });
+});
+
+describe('what is not supported', () => {
+  it.each([
+    [{ run: '[{"name":"x"}]' }, 'runner_unsupported', /CI steps/],
+    [{ secrets: { DB: { vault: {} } } }, 'runner_unsupported', /secrets manager \(DB\)/],
+    [{ inputs: [{ key: 'x', value: { type: 'string', content: 'y' } }] }, 'runner_unsupported', /inputs/],
+    [{ image: { name: 'x', executor_opts: { podman: {} } } }, 'runner_system_failure', /"podman" at image/],
+    [{ services: [{ name: 'x', executor_opts: { docker: { user: {} } } }] }, 'runner_system_failure', /services\.0/],
+    [
+      { image: { name: 'x', pull_policy: ['sometimes'] } },
+      'runner_configuration_error',
+      /"sometimes" at image is none of always/,
+    ],
+    [{ artifacts: [{ artifact_type: '../x', paths: ['a'] }] }, 'runner_unsupported', /not known here/],
+    [{ job_info: { name: 'x', project_full_path: '../../etc' } }, 'runner_system_failure', /cannot be a directory/],
+  ])('is refused with its reason: %j', (changes, reason, message) => {
+    expect(refusalOf(changes)).toMatchObject({ reason, message: expect.stringMatching(message) });
+  });
+
+  it('names what is too large', () => {
+    const variables = Array.from({ length: 4 }, (_, i) => ({ key: `K${String(i)}`, value: 'x'.repeat(600_000) }));
+
+    expect(refusalOf({ variables })).toMatchObject({
+      reason: 'runner_unsupported',
+      message: expect.stringContaining('larger than'),
+    });
+  });
+
+  it('is nothing that is merely empty', () => {
+    expect(refusalOf({ run: null, secrets: null, inputs: null, hooks: null })).toBeUndefined();
+  });
+});
+
+describe('a hostile payload', () => {
+  it.each([
+    ['no object', 'text'],
+    ['nothing', null],
+    ['a list', [1, 2]],
+    ['no id', { ...example(), id: undefined }],
+    ['an id that is no number', { ...example(), id: '1; rm -rf /' }],
+    ['steps of the wrong type', { ...example(), steps: { script: 'x' } }],
+    ['a step name that is a path', { ...example(), steps: [{ name: '../x', script: ['true'] }] }],
+    ['ten megabytes in a value', { ...example(), variables: [{ key: 'A', value: 'x'.repeat(10_000_000) }] }],
+    ['null bytes in a script', { ...example(), steps: [{ name: 'script', script: ['a\0b'] }] }],
+    ['a commit that is an option', { ...example(), git_info: { repo_url: 'https://x', sha: '--upload-pack=evil' } }],
+    [
+      'a million variables',
+      { ...example(), variables: Array.from({ length: 100_000 }, () => ({ key: 'A', value: '' })) },
+    ],
+  ])('is refused with its problems: %s', (_name, raw) => {
+    const result = readJobPayload(raw);
+
+    expect(result.ok).toBe(false);
+    expect(!result.ok && result.problems.length).toBeGreaterThan(0);
+  });
+
+  it('still tells whom to answer', () => {
+    expect(readJobPayload({ ...example(), steps: 7 })).toMatchObject({
+      ok: false,
+      jobId: 4711,
+      token: 'glcbt-64_EXAMPLEjobtoken',
+    });
+    expect(readJobPayload({ id: 4711, token: 7 })).toMatchObject({ ok: false, jobId: 4711 });
+  });
+
+  it('of any depth is read without harm', () => {
+    let deep: unknown = 'x';
+    for (let level = 0; level < 20_000; level++) deep = [deep];
+
+    expect(readJobPayload({ ...example(), unknown_field: deep }).ok).toBe(true);
+    expect(readJobPayload({ ...example(), variables: deep }).ok).toBe(false);
+  });
+
+  it('never throws and never gives a job that cannot be planned', () => {
+    const keys = Object.keys(example());
+    fc.assert(
+      fc.property(fc.constantFrom(...keys), fc.anything({ maxDepth: 4, withNullPrototype: true }), (key, value) => {
+        const result = readJobPayload({ ...example(), [key]: value });
+        if (!result.ok) return;
+        const mapped = specOfPayload(result.payload, ENTRY);
+        if ('refused' in mapped) return;
+        const plan = planJob(mapped.spec, {
+          workflowId: 'gitlab/x/1',
+          jobId: '1',
+          engine: 'e',
+          machine: 'm',
+          defaultImage: 'i',
+          buildsDirectory: '/builds',
+          version: '1',
+        });
+        expect(plan.projectDirectory.startsWith('/builds/')).toBe(true);
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  it('has no project path that leaves the builds directory', () => {
+    expect(['a/b', 'acme/tools/widget', 'a.b/c-d', 'x/y.z+1'].filter((path) => !isSafeProjectPath(path))).toEqual([]);
+    fc.assert(
+      fc.property(
+        fc.array(fc.constantFrom('..', '.', 'a', '/', '', '~', ' ', '\n', '$x', '-'), { maxLength: 6 }),
+        (parts) => {
+          const path = parts.join('/');
+          if (!isSafeProjectPath(path)) return;
+          expect(path).toMatch(/^[A-Za-z0-9_/.+-]+$/);
+          expect(
+            path.split('/').some((segment) => segment === '' || segment.startsWith('.') || segment.startsWith('-')),
+          ).toBe(false);
+        },
+      ),
+    );
+  });
+});

@@ -1,0 +1,177 @@
+import { z } from 'zod';
+
+/**
+ * GitLab's answer to a job request (gitlab-protocol section 2). Servers add fields with every release, so unknown ones are let
+ * through unread; absent lists and objects are empty; what is read must be of its type and of a size that a job can have.
+ */
+
+/** Longer than any value that GitLab takes; a text of megabytes is an attack or a fault. */
+const MAX_TEXT = 1024 * 1024;
+const MAX_ENTRIES = 10_000;
+
+const Text = z
+  .string()
+  .max(MAX_TEXT, { error: `must not be longer than ${String(MAX_TEXT)} characters` })
+  .refine((text) => !text.includes('\0'), { error: 'must not hold null bytes' });
+
+/** Names and addresses: one line. */
+const Line = Text.max(4096, { error: 'must not be longer than 4096 characters' });
+
+function optional<T extends z.ZodType>(schema: T) {
+  return schema.nullish().transform((value) => value ?? undefined);
+}
+
+function list<T extends z.ZodType>(schema: T) {
+  return z
+    .array(schema)
+    .max(MAX_ENTRIES)
+    .nullish()
+    .transform((value) => value ?? []);
+}
+
+const flag = z
+  .boolean()
+  .nullish()
+  .transform((value) => value ?? false);
+
+/** Go writes what has no value as `""`. */
+const empty = Line.nullish().transform((value) => value ?? '');
+
+const When = z
+  .enum(['', 'on_success', 'on_failure', 'always'])
+  .nullish()
+  .transform((value) => (value == null || value === '' ? 'on_success' : value));
+
+const Variable = z.object({
+  key: Line,
+  value: Text.nullish().transform((value) => value ?? ''),
+  public: flag,
+  masked: flag,
+  raw: flag,
+  file: flag,
+});
+
+const DockerOptions = z.object({
+  platform: empty,
+  user: z
+    .union([Line, z.number().int()])
+    .nullish()
+    .transform((value) => (value == null ? '' : String(value))),
+});
+
+const Image = z.object({
+  name: empty,
+  alias: empty,
+  command: list(Text),
+  entrypoint: list(Text),
+  variables: list(Variable),
+  pull_policy: list(Line),
+  executor_opts: z
+    .record(z.string(), z.unknown())
+    .nullish()
+    .transform((value) => value ?? {}),
+});
+export type PayloadImage = z.infer<typeof Image>;
+
+/** The options of an image that are ours to read; those for other executors are not. */
+export function readDockerOptions(options: Record<string, unknown>): z.infer<typeof DockerOptions> | undefined {
+  const read = DockerOptions.safeParse(options['docker'] ?? {});
+  return read.success ? read.data : undefined;
+}
+
+const JobInfo = z.object({
+  name: Line,
+  stage: empty,
+  project_id: z.number().int().nullish(),
+  project_name: empty,
+  project_full_path: empty,
+});
+
+const GitInfo = z.object({
+  repo_url: empty,
+  repo_object_format: empty,
+  ref: empty,
+  sha: Line.regex(/^([0-9a-fA-F]{8,64})?$/, { error: 'must be the name of a commit' })
+    .nullish()
+    .transform((value) => value ?? ''),
+  ref_type: empty,
+  refspecs: list(Line),
+  depth: z
+    .number()
+    .int()
+    .min(0)
+    .nullish()
+    .transform((value) => value ?? 0),
+});
+
+export const JobPayloadSchema = z.object({
+  id: z.number().int().positive().max(Number.MAX_SAFE_INTEGER),
+  token: Line.min(1, { error: 'must not be empty' }),
+  allow_git_fetch: flag,
+  job_info: JobInfo,
+  git_info: optional(GitInfo),
+  runner_info: z
+    .object({ timeout: z.number().nullish() })
+    .nullish()
+    .transform((value) => ({ timeout: value?.timeout ?? 0 })),
+  inputs: list(z.unknown()),
+  variables: list(Variable),
+  steps: list(
+    z.object({ name: Line.regex(/^[A-Za-z0-9_-]{1,100}$/, { error: 'must be a step name' }), script: list(Text) }),
+  ),
+  image: optional(Image),
+  services: list(Image),
+  artifacts: list(
+    z.object({
+      name: empty,
+      untracked: flag,
+      paths: list(Line),
+      exclude: list(Line),
+      when: When,
+      artifact_type: empty,
+      artifact_format: empty,
+      expire_in: empty,
+    }),
+  ),
+  cache: list(
+    z.object({
+      key: empty,
+      untracked: flag,
+      policy: empty,
+      paths: list(Line),
+      when: When,
+      fallback_keys: list(Line),
+    }),
+  ),
+  credentials: list(z.object({ type: empty, url: empty, username: empty, password: empty })),
+  dependencies: list(
+    z.object({
+      id: z.number().int().positive(),
+      token: empty,
+      name: empty,
+      artifacts_file: z
+        .object({ filename: empty, size: z.number().min(0).nullish() })
+        .nullish()
+        .transform((value) => ({ filename: value?.filename ?? '', size: value?.size ?? 0 })),
+    }),
+  ),
+  features: z
+    .object({
+      trace_sections: z.boolean().nullish(),
+      token_mask_prefixes: list(Line),
+      failure_reasons: list(Line),
+    })
+    .nullish()
+    .transform((value) => ({
+      trace_sections: value?.trace_sections ?? false,
+      token_mask_prefixes: value?.token_mask_prefixes ?? [],
+      failure_reasons: value?.failure_reasons ?? [],
+    })),
+  secrets: z
+    .record(z.string(), z.unknown())
+    .nullish()
+    .transform((value) => Object.keys(value ?? {})),
+  hooks: list(z.object({ name: Line, script: list(Text) })),
+  run: z.unknown().optional(),
+});
+export type JobPayload = z.infer<typeof JobPayloadSchema>;
