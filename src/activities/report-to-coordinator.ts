@@ -1,6 +1,6 @@
 import { Context } from '@temporalio/activity';
 import { buffer } from 'node:stream/consumers';
-import type { Activities, JobReport, ReportInput } from '../contracts/activities.js';
+import type { Activities, JobReport, ReportInput, ReportOutcome } from '../contracts/activities.js';
 import type { Coordinator } from '../contracts/ci-job.js';
 import type { JobApi } from '../gitlab/client.js';
 import { systemClock } from '../gitlab/clock.js';
@@ -16,10 +16,16 @@ export interface Coordinators {
   open(coordinator: Coordinator): { job: JobApi; silenceLimitMs: number };
 }
 
+/** Told of the conversations in this process. */
+export interface Conversations {
+  began(workflowId: string): void;
+  /** @param decided GitLab has the final status, or does not want it */
+  ended(workflowId: string, decided: boolean): void;
+}
+
 export interface CoordinatorDeps extends SharedDeps {
   coordinators: Coordinators;
-  /** The conversation about a job is over. */
-  jobEnded(workflowId: string): void;
+  conversations: Conversations;
 }
 
 /** @returns activity `reportToCoordinator`; two deliveries of it at once send the same bytes to the same places */
@@ -29,32 +35,49 @@ export function createReportToCoordinator(deps: CoordinatorDeps): Pick<Activitie
       const progress = progressOf(Context.current().info.heartbeatDetails, input);
       return beating(
         deps.lifecycle,
-        async (signal) => {
-          const { job, silenceLimitMs } = deps.coordinators.open(input.coordinator);
-          const outcome = await converse(
-            {
-              job,
-              source: storedJob(deps, input.workflowId),
-              clock: systemClock,
-              wallClock: Date.now,
-              log: (facts, message) => deps.logger.warn({ workflowId: input.workflowId, ...facts }, message),
-              observeLag: (seconds) => deps.metrics.traceUploadLag.observe(seconds),
-            },
-            {
-              failureReasons: input.coordinator.failureReasons,
-              cancelAcknowledged: input.cancelAcknowledged,
-              silenceLimitMs,
-            },
-            progress,
-            signal,
-          );
-          if (outcome.kind !== 'cancelRequested') deps.jobEnded(input.workflowId);
-          return outcome;
-        },
+        (signal) => tracked(deps.conversations, input.workflowId, () => talk(deps, input, progress, signal)),
         () => progress,
       );
     },
   };
+}
+
+async function talk(
+  deps: CoordinatorDeps,
+  input: ReportInput,
+  progress: Progress,
+  signal: AbortSignal,
+): Promise<ReportOutcome> {
+  const { workflowId, coordinator, cancelAcknowledged } = input;
+  const { job, silenceLimitMs } = deps.coordinators.open(coordinator);
+  return await converse(
+    {
+      job,
+      source: storedJob(deps, workflowId),
+      clock: systemClock,
+      wallClock: Date.now,
+      log: (facts, message) => deps.logger.warn({ workflowId, ...facts }, message),
+      observeLag: (seconds) => deps.metrics.traceUploadLag.observe(seconds),
+    },
+    { failureReasons: coordinator.failureReasons, cancelAcknowledged, silenceLimitMs },
+    progress,
+    signal,
+  );
+}
+
+async function tracked(
+  conversations: Conversations,
+  workflowId: string,
+  work: () => Promise<ReportOutcome>,
+): Promise<ReportOutcome> {
+  let outcome: ReportOutcome | undefined;
+  conversations.began(workflowId);
+  try {
+    outcome = await work();
+    return outcome;
+  } finally {
+    conversations.ended(workflowId, outcome !== undefined && outcome.kind !== 'cancelRequested');
+  }
 }
 
 /** Where an earlier delivery was; a wrong offset only costs a request, so no more than its shape is checked. */

@@ -117,7 +117,10 @@ export async function runWorker(options: {
       stop: options.stop ?? watchStopSignals(),
       startSources: () => gitlab.start(),
       stopSources: (reason) => gitlab.stop(reason === 'drain' ? DRAIN_PATIENCE_MS : HANDOVER_PATIENCE_MS),
-      drained: (signal) => housekeeping.drain(signal),
+      async drained(signal) {
+        await housekeeping.drain(signal);
+        await gitlab.allTold(signal);
+      },
       handOver: () => handover.abort(),
       logger,
     });
@@ -178,7 +181,7 @@ async function createWorkers(parts: WorkerParts): Promise<WorkerGroups> {
         activities: createCoordinatorActivities({
           ...shared,
           coordinators: entries.coordinators,
-          jobEnded: (workflowId) => gitlab.ended(workflowId),
+          conversations: gitlab.conversations,
         }),
         // Of each job its conversation and an upload; and as many again, for a fleet's jobs after one of its workers has died.
         maxConcurrentActivityTaskExecutions: config.gitlab.reduce((sum, { limit }) => sum + limit, 0) * 4,

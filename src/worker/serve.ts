@@ -39,7 +39,8 @@ export async function serveUntilStopped({ intake, serving }: WorkerGroups, optio
     sourcesStopped = options.stopSources(reason);
     if (reason === 'drain') await Promise.race([drain(sourcesStopped), stop.handover, all]);
   } finally {
-    sourcesStopped ??= options.stopSources('handover');
+    // Also after a drain that was cut short: a hand-over has less patience.
+    sourcesStopped = Promise.all([sourcesStopped, options.stopSources('handover')]).then(() => undefined);
     options.handOver();
     for (const worker of [...intake, ...serving]) if (worker.getState() === 'RUNNING') worker.shutdown();
     await Promise.allSettled([all, sourcesStopped]);

@@ -9,6 +9,8 @@ import type { KeyRing } from '../../codec/key-ring.js';
 import type { Engine } from '../../machines/engine.js';
 import type { Store } from '../../store/store.js';
 import type { Logger } from '../../telemetry/logger.js';
+import type { Conversations } from '../../activities/report-to-coordinator.js';
+import { createBell } from './bell.js';
 import type { GitlabEntries } from './entries.js';
 import { readPayload } from './read-payload.js';
 import { createRoom, type Room } from './room.js';
@@ -30,10 +32,15 @@ export interface GitlabIntake {
   start(): Promise<void>;
   /** No new jobs; those that GitLab is just handing over are taken. At most twice the patience. */
   stop(patienceMs: number): Promise<void>;
+  /** Resolves when GitLab has been told the end of every job that this process reports on, or when the signal aborts. */
+  allTold(signal: AbortSignal): Promise<void>;
+  readonly conversations: Conversations;
   leased(workflowId: string): void;
-  ended(workflowId: string): void;
   released(): void;
 }
+
+/** How often a drain looks, should it have missed a hint. */
+const LOOK_MS = 1_000;
 
 export function createGitlabIntake(deps: GitlabDeps): GitlabIntake {
   const rooms = new Map<string, Room>();
@@ -66,6 +73,8 @@ export function createGitlabIntake(deps: GitlabDeps): GitlabIntake {
     return { entry: entry.name, intake, poller };
   });
   const all = [...rooms.values()];
+  const open = new Set<string>();
+  const bell = createBell();
 
   return {
     async start() {
@@ -80,7 +89,17 @@ export function createGitlabIntake(deps: GitlabDeps): GitlabIntake {
       );
     },
     leased: (workflowId) => all.forEach((room) => room.leased(workflowId)),
-    ended: (workflowId) => all.forEach((room) => room.ended(workflowId)),
+    async allTold(signal) {
+      while (open.size > 0 && !signal.aborted) await bell.wait(LOOK_MS, signal);
+    },
+    conversations: {
+      began: (workflowId) => open.add(workflowId),
+      ended(workflowId, decided) {
+        open.delete(workflowId);
+        bell.ring();
+        if (decided) all.forEach((room) => room.ended(workflowId));
+      },
+    },
     released: () => all.forEach((room) => room.released()),
   };
 }
