@@ -1,0 +1,480 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
+import { until } from '../processes.js';
+import { createFaults, type Endpoint, type FaultAction, type Faults } from './faults.js';
+import {
+  checksumOf,
+  createJob,
+  isKnownPair,
+  isOver,
+  sha256Of,
+  type CoordinatorJob,
+  type FinalReport,
+  type JobOptions,
+} from './job.js';
+import { examplePayload } from './payload.js';
+
+/**
+ * A GitLab for tests: the runner API with the status rules of gitlab-protocol (sections 1 and 13), strict. What a runner does that
+ * GitLab would not like, or that would lose something, is a violation, and a test that has one fails.
+ */
+export interface TestCoordinator {
+  readonly url: string;
+  readonly runnerToken: string;
+  readonly violations: string[];
+  readonly faults: Faults;
+  readonly jobs: ReadonlyMap<number, CoordinatorJob>;
+  /** @param changes fields of the payload that replace the example's; `script` and `variables` are shorthands */
+  addJob(changes?: Record<string, unknown>, options?: JobOptions): CoordinatorJob;
+  /** A finished job of an earlier stage whose archive may be downloaded. */
+  addDependency(archive: Buffer, how?: { redirect?: boolean; status?: number }): { id: number; token: string };
+  cancel(id: number): void;
+  untilOver(id: number, timeoutMs?: number): Promise<CoordinatorJob>;
+  /** Ends jobs that were silent for so long, as GitLab's own worker does after an hour. */
+  reap(silentMs: number): void;
+  close(): Promise<void>;
+}
+
+export interface CoordinatorOptions {
+  /** How long a poll without news is held; 0 (default): not at all, as without Workhorse. */
+  longPollMs?: number;
+  /** The plan's limit of a trace. */
+  traceLimitBytes?: number;
+  /** The limit of an artifact. */
+  artifactLimitBytes?: number;
+}
+
+const MAX_CHUNK_BYTES = 1024 * 1024;
+
+interface Answer {
+  status: number;
+  headers?: Record<string, string>;
+  body?: string | Buffer;
+}
+
+interface Call {
+  method: string;
+  path: string;
+  query: URLSearchParams;
+  headers: IncomingMessage['headers'];
+  body: Buffer;
+}
+
+export async function startCoordinator(options: CoordinatorOptions = {}): Promise<TestCoordinator> {
+  const runnerToken = 'glrt-testtokenofarunner00';
+  const violations: string[] = [];
+  const faults = createFaults();
+  const jobs = new Map<number, CoordinatorJob>();
+  const archives = new Map<number, { token: string; archive: Buffer; redirect: boolean; status: number }>();
+  const polls = new Set<() => void>();
+  let features: Record<string, boolean> = {};
+  let queueVersion = 1;
+  let nextId = 1000;
+
+  const storage = await listen(createServer(serveStorage));
+  const server = await listen(createServer((request, response) => void serve(request, response)));
+
+  function violation(text: string): void {
+    violations.push(text);
+  }
+
+  async function serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    try {
+      if (faults.away) return void request.socket.destroy();
+      const call = await readCall(request);
+      const endpoint = endpointOf(call);
+      if (endpoint === undefined) return reply(response, { status: 404 });
+      checkHeaders(endpoint, call);
+      const id = Number(/^jobs\/(\d+)/.exec(call.path)?.[1]);
+      const final = endpoint === 'update' && /"state":\s*"(?:success|failed)"/.test(call.body.toString('utf8'));
+      const fault = faults.take(endpoint, { job: Number.isNaN(id) ? undefined : id, body: call.body, final });
+      await answer(request, response, fault, () => handle(endpoint, call, id));
+      if (final && (fault?.kind === 'loseAnswer' || fault?.kind === 'halfAnswer')) {
+        const job = jobs.get(id);
+        if (job !== undefined) job.answerLost = true;
+      }
+    } catch (error) {
+      // The runner went away in the middle of its request.
+      if (!request.destroyed) violation(`The coordinator itself failed: ${String(error)}`);
+      response.destroy();
+    }
+  }
+
+  async function answer(
+    request: IncomingMessage,
+    response: ServerResponse,
+    fault: FaultAction | undefined,
+    usual: () => Promise<Answer> | Answer,
+  ): Promise<void> {
+    switch (fault?.kind) {
+      case undefined:
+        return reply(response, await usual());
+      case 'status':
+        return reply(response, {
+          status: fault.status,
+          ...(fault.headers === undefined ? {} : { headers: fault.headers }),
+        });
+      case 'reset':
+        return void request.socket.destroy();
+      case 'hang':
+        await delay(fault.ms);
+        return void request.socket.destroy();
+      case 'slow':
+        await delay(fault.ms);
+        return reply(response, await usual());
+      case 'loseAnswer':
+        await usual();
+        return void request.socket.destroy();
+      case 'halfAnswer': {
+        const { status, headers, body = '{"half":' } = await usual();
+        const bytes = Buffer.from(body);
+        response.writeHead(status, { ...headers, 'Content-Length': String(bytes.length + 100) });
+        response.write(bytes.subarray(0, Math.ceil(bytes.length / 2)));
+        await delay(50);
+        return void request.socket.destroy();
+      }
+    }
+  }
+
+  function checkHeaders(endpoint: Endpoint, { headers }: Call): void {
+    if ((headers['user-agent'] ?? '') === '') violation(`${endpoint}: no User-Agent`);
+    if (!/^[0-9a-f-]{16,}$/i.test(String(headers['x-request-id'] ?? ''))) violation(`${endpoint}: no X-Request-Id`);
+    const json = ['verify', 'request', 'update'].includes(endpoint);
+    if (json && !String(headers['content-type']).startsWith('application/json')) {
+      violation(`${endpoint}: Content-Type is ${String(headers['content-type'])}`);
+    }
+  }
+
+  function handle(endpoint: Endpoint, call: Call, id: number): Promise<Answer> | Answer {
+    switch (endpoint) {
+      case 'verify':
+        return verify(call);
+      case 'request':
+        return requestJob(call);
+      case 'download':
+        return download(call, id);
+      default:
+        return ofJob(endpoint, call, id);
+    }
+  }
+
+  function verify({ body }: Call): Answer {
+    const { token } = JSON.parse(body.toString('utf8')) as { token?: string };
+    return token === runnerToken
+      ? json(200, { id: 12, token, token_expires_at: null })
+      : json(403, { message: '403 Forbidden' });
+  }
+
+  async function requestJob({ body }: Call): Promise<Answer> {
+    const given = JSON.parse(body.toString('utf8')) as {
+      token?: string;
+      system_id?: string;
+      last_update?: string;
+      info?: { features?: Record<string, boolean> };
+    };
+    if (given.token !== runnerToken) return json(403, { message: '403 Forbidden' });
+    if (!/^[sr]_[A-Za-z0-9]{12}$/.test(given.system_id ?? ''))
+      violation(`request: system_id is ${String(given.system_id)}`);
+    features = given.info?.features ?? {};
+    if (Object.keys(features).length !== 31)
+      violation(`request: ${String(Object.keys(features).length)} features instead of 31`);
+    const deadline = Date.now() + (options.longPollMs ?? 0);
+    for (;;) {
+      const next = [...jobs.values()].find(
+        (job) => job.status === 'pending' || job.handedOver < (job.options.handOver ?? 1),
+      );
+      if (next !== undefined) return handOver(next);
+      if (given.last_update !== String(queueVersion) || Date.now() >= deadline) break;
+      await Promise.race([delay(Math.max(1, deadline - Date.now())), new Promise<void>((wake) => polls.add(wake))]);
+    }
+    return { status: 204, headers: { 'X-GitLab-Last-Update': String(queueVersion) } };
+  }
+
+  function handOver(job: CoordinatorJob): Answer {
+    job.handedOver += 1;
+    if (job.status === 'pending') {
+      job.status = 'running';
+      job.runningAtMs = Date.now();
+      job.touchedAtMs = Date.now();
+    }
+    return json(201, job.payload, { 'X-GitLab-Last-Update': String(queueVersion) });
+  }
+
+  function ofJob(endpoint: Endpoint, call: Call, id: number): Promise<Answer> | Answer {
+    const job = jobs.get(id);
+    const given = endpoint === 'update' ? tokenInBody(call) : String(call.headers['job-token'] ?? '');
+    if (endpoint === 'update' && given === undefined) return json(400, { error: 'token is missing' });
+    if (job === undefined || job.token !== given) return json(403, { message: '403 Forbidden' });
+    if (job.status !== 'running' && job.status !== 'canceling') {
+      if (endpoint !== 'update' && job.final !== undefined && !job.answerLost) {
+        violation(`${endpoint} of job ${String(id)} after its final status`);
+      }
+      return json(403, { message: '403 Forbidden - Job is not processing on runner' }, { 'Job-Status': job.status });
+    }
+    job.touchedAtMs = Date.now();
+    switch (endpoint) {
+      case 'trace':
+        return patchTrace(job, call);
+      case 'update':
+        return updateJob(job, call);
+      default:
+        return upload(job, call);
+    }
+  }
+
+  function patchTrace(job: CoordinatorJob, { headers, body }: Call): Answer {
+    const range = headers['content-range'];
+    if (range === undefined) {
+      violation('trace: no Content-Range');
+      return json(400, { error: '400 Missing header Content-Range' });
+    }
+    const parts = /^(\d+)-(\d+)$/.exec(range);
+    if (parts === null) violation(`trace: Content-Range is ${range}`);
+    if (body.length === 0) violation('trace: an empty body');
+    if (body.length > MAX_CHUNK_BYTES) violation(`trace: ${String(body.length)} bytes in one chunk`);
+    const start = Number(parts?.[1] ?? 0);
+    if (parts !== null && Number(parts[2]) !== start + body.length - 1) {
+      violation(`trace: Content-Range ${range} with ${String(body.length)} bytes`);
+    }
+    const end = start + body.length;
+    if (end > (options.traceLimitBytes ?? 100 * 1024 * 1024)) {
+      finish(job, {
+        state: 'failed',
+        failureReason: 'trace_size_exceeded',
+        exitCode: undefined,
+        checksum: undefined,
+        bytesize: undefined,
+      });
+      return json(403, { message: '403 Forbidden' });
+    }
+    job.patches += 1;
+    if (start > job.trace.length) {
+      violation(`trace: a gap, ${String(start)} after ${String(job.trace.length)} bytes`);
+    }
+    if (start === job.trace.length) job.trace = Buffer.concat([job.trace, body]);
+    if (job.trace.length !== end) return { status: 416, headers: { Range: `0-${String(job.trace.length)}` } };
+    return {
+      status: 202,
+      headers: { Range: `0-${String(job.trace.length)}`, ...statusHeaders(job) },
+    };
+  }
+
+  function updateJob(job: CoordinatorJob, { body }: Call): Answer {
+    const given = JSON.parse(body.toString('utf8')) as {
+      state?: string;
+      failure_reason?: string;
+      exit_code?: number;
+      output?: { checksum?: string; bytesize?: number };
+      info?: { features?: object };
+    };
+    if (given.state === 'running') {
+      job.keepAlives += 1;
+      return text(200, job);
+    }
+    if (given.state !== 'success' && given.state !== 'failed')
+      return json(400, { error: 'state does not have a valid value' });
+    const report: FinalReport = {
+      state: given.state,
+      failureReason: given.failure_reason,
+      exitCode: given.exit_code,
+      checksum: given.output?.checksum,
+      bytesize: given.output?.bytesize,
+    };
+    checkReport(job, report);
+    job.reports.push(report);
+    const pending = job.options.pendingReports ?? 0;
+    if (job.reports.length <= pending) {
+      const backOff = String(Math.min(64, 2 ** (job.reports.length - 1)));
+      return { ...text(202, job), headers: { ...statusHeaders(job), 'X-GitLab-Trace-Update-Interval': backOff } };
+    }
+    finish(job, report);
+    return text(200, job);
+  }
+
+  function checkReport(job: CoordinatorJob, report: FinalReport): void {
+    const name = `final report of job ${String(job.id)}`;
+    if (report.bytesize !== job.trace.length) {
+      violation(`${name}: bytesize ${String(report.bytesize)}, the trace has ${String(job.trace.length)}`);
+    }
+    if (report.checksum !== checksumOf(job.trace)) violation(`${name}: checksum ${String(report.checksum)}`);
+    const [first] = job.reports;
+    if (first !== undefined && (first.state !== report.state || first.failureReason !== report.failureReason)) {
+      violation(`${name}: ${report.state} after ${first.state}`);
+    }
+    for (const secret of [job.token, ...(job.options.forbidden ?? [])]) {
+      if (job.trace.includes(secret)) violation(`${name}: the trace shows a masked value`);
+    }
+  }
+
+  function finish(job: CoordinatorJob, report: FinalReport): void {
+    job.final = report;
+    job.status = job.status === 'canceling' ? 'canceled' : (report.state as 'success' | 'failed');
+  }
+
+  async function upload(job: CoordinatorJob, { query, headers, body }: Call): Promise<Answer> {
+    const type = query.get('artifact_type') ?? 'archive';
+    const format = query.get('artifact_format') ?? 'zip';
+    const form = await new Response(new Uint8Array(body), {
+      headers: { 'content-type': String(headers['content-type']) },
+    }).formData();
+    const file = form.get('file');
+    if (!(file instanceof File)) {
+      violation('upload: no part "file"');
+      return json(400, { message: 'file is missing' });
+    }
+    const bytes = Buffer.from(await file.arrayBuffer());
+    if (!isKnownPair(type, format)) {
+      violation(`upload: type ${type} with format ${format}`);
+      return json(400, { message: 'Invalid file format' });
+    }
+    if (bytes.length > (options.artifactLimitBytes ?? 100 * 1024 * 1024))
+      return json(413, { message: '413 Payload Too Large' });
+    const sha256 = sha256Of(bytes);
+    const known = job.artifacts.find((artifact) => artifact.type === type);
+    if (known !== undefined) {
+      if (known.sha256 === sha256) return { status: 201, body: '201' };
+      violation(`upload: ${type} again with other bytes`);
+      return json(400, { message: 'another artifact of the same type already exists' });
+    }
+    if (job.reports.length > 0) violation(`upload: ${type} after the final report`);
+    job.artifacts.push({
+      type,
+      format,
+      filename: file.name,
+      expireIn: query.get('expire_in') ?? undefined,
+      bytes,
+      sha256,
+      during: job.status,
+    });
+    return { status: 201, body: '201', headers: { 'Content-Type': 'text/plain' } };
+  }
+
+  function download({ headers, query }: Call, id: number): Answer {
+    const known = archives.get(id);
+    if (known === undefined || known.token !== headers['job-token']) return json(403, { message: '403 Forbidden' });
+    if (known.status !== 200) return json(known.status, { message: String(known.status) });
+    if (known.redirect && query.get('direct_download') === 'true') {
+      return { status: 302, headers: { Location: `${urlOf(storage)}/archive/${String(id)}?signature=x` } };
+    }
+    return { status: 200, headers: { 'Content-Type': 'application/zip' }, body: known.archive };
+  }
+
+  /** Object storage: it would refuse a request with credentials that are not its own. */
+  function serveStorage(request: IncomingMessage, response: ServerResponse): void {
+    if (request.headers['job-token'] !== undefined) violation('download: the job token went to the storage');
+    const known = archives.get(Number(/\/archive\/(\d+)/.exec(request.url ?? '')?.[1]));
+    if (known === undefined) return reply(response, { status: 404 });
+    reply(response, { status: 200, body: known.archive });
+  }
+
+  function statusHeaders(job: CoordinatorJob): Record<string, string> {
+    return {
+      'Job-Status': job.status,
+      'X-GitLab-Trace-Update-Interval': String(job.options.updateInterval ?? 3),
+    };
+  }
+
+  function text(status: number, job: CoordinatorJob): Answer {
+    return { status, body: String(status), headers: { 'Content-Type': 'text/plain', ...statusHeaders(job) } };
+  }
+
+  function wakePolls(): void {
+    queueVersion += 1;
+    for (const wake of polls) wake();
+    polls.clear();
+  }
+
+  return {
+    url: urlOf(server),
+    runnerToken,
+    violations,
+    faults,
+    jobs,
+    addJob(changes = {}, jobOptions = {}) {
+      nextId += 1;
+      const job = createJob(nextId, examplePayload(nextId, changes), jobOptions);
+      jobs.set(job.id, job);
+      wakePolls();
+      return job;
+    },
+    addDependency(archive, how = {}) {
+      nextId += 1;
+      const token = `glcbt-64_dependency${String(nextId)}`;
+      archives.set(nextId, { token, archive, redirect: how.redirect ?? false, status: how.status ?? 200 });
+      return { id: nextId, token };
+    },
+    cancel(id) {
+      const job = jobs.get(id);
+      if (job === undefined || isOver(job.status)) return;
+      job.status = job.status === 'running' && features['cancel_gracefully'] === true ? 'canceling' : 'canceled';
+    },
+    async untilOver(id, timeoutMs = 60_000) {
+      const job = jobs.get(id);
+      if (job === undefined) throw new Error(`No job ${String(id)}`);
+      await until(`the end of job ${String(id)} (${job.status})`, () => isOver(job.status), timeoutMs);
+      return job;
+    },
+    reap(silentMs) {
+      for (const job of jobs.values()) {
+        if (isOver(job.status) || job.status === 'pending' || Date.now() - job.touchedAtMs < silentMs) continue;
+        job.status = 'failed';
+      }
+    },
+    async close() {
+      wakePolls();
+      await Promise.all([server, storage].map((each) => closeServer(each)));
+    },
+  };
+}
+
+function tokenInBody({ body }: Call): string | undefined {
+  const { token } = JSON.parse(body.toString('utf8')) as { token?: string };
+  return token;
+}
+
+function endpointOf({ method, path }: Call): Endpoint | undefined {
+  if (method === 'POST' && path === 'runners/verify') return 'verify';
+  if (method === 'POST' && path === 'jobs/request') return 'request';
+  if (method === 'PATCH' && /^jobs\/\d+\/trace$/.test(path)) return 'trace';
+  if (method === 'PUT' && /^jobs\/\d+$/.test(path)) return 'update';
+  if (/^jobs\/\d+\/artifacts$/.test(path))
+    return method === 'POST' ? 'upload' : method === 'GET' ? 'download' : undefined;
+  return undefined;
+}
+
+async function readCall(request: IncomingMessage): Promise<Call> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of request) chunks.push(chunk as Buffer);
+  const url = new URL(request.url ?? '/', 'http://coordinator');
+  return {
+    method: request.method ?? '',
+    path: url.pathname.replace(/^\/api\/v4\//, ''),
+    query: url.searchParams,
+    headers: request.headers,
+    body: Buffer.concat(chunks),
+  };
+}
+
+function json(status: number, value: unknown, headers: Record<string, string> = {}): Answer {
+  return { status, headers: { 'Content-Type': 'application/json', ...headers }, body: JSON.stringify(value) };
+}
+
+function reply(response: ServerResponse, { status, headers = {}, body }: Answer): void {
+  response.writeHead(status, headers);
+  response.end(body);
+}
+
+async function listen(server: Server): Promise<Server> {
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  return server;
+}
+
+function urlOf(server: Server): string {
+  return `http://127.0.0.1:${String((server.address() as AddressInfo).port)}`;
+}
+
+async function closeServer(server: Server): Promise<void> {
+  server.closeAllConnections();
+  await new Promise((resolve) => server.close(resolve));
+}
