@@ -296,7 +296,10 @@ function unavailableOf(answer: Answer, nowMs: number): Unavailable {
 }
 
 /** `{"message": "text"}`, `{"message": {"field": ["a"]}}`, `{"error": "text"}`; anything else is left out: it may be a page. */
-function errorText({ status, body }: Answered): string {
+function errorText({ status, headers, body }: Answered): string {
+  const location = headerOf(headers, 'location');
+  if (location !== undefined)
+    return `status ${String(status)}: it redirects to ${location.slice(0, 300)}; is the URL right?`;
   const told = ErrorBody.safeParse(parseJson(body));
   if (!told.success) return `status ${String(status)}`;
   const { message, error } = told.data;

@@ -92,6 +92,7 @@ function startProcess(
         world.started.set(jobId, Math.max(1, before));
         return Promise.resolve(before === 0 ? { kind: 'started' } : { kind: 'exists' });
       }),
+    hasWorkflow: (jobId) => step(() => Promise.resolve(world.started.has(jobId))),
     clock: CLOCK,
     logger: silentLogger,
     silenceLimitMs: 60_000,
@@ -226,6 +227,18 @@ describe('a job from GitLab', () => {
     expect(world.started.size).toBe(0);
     expect(world.updates.at(-1)?.update).toMatchObject({ state: 'failed', failureReason: 'unknown_failure' });
   });
+});
+
+it('does not end a job that runs already, should GitLab hand it over again while it is being cancelled', async () => {
+  const world = createWorld();
+  world.started.set(1, 1);
+  const { intake } = startProcess(world, { answer: { kind: 'accepted', jobStatus: 'canceling' } });
+
+  await intake.take(raw(1));
+  await intake.stop(1_000);
+
+  expect(world.updates).toEqual([{ id: 1, update: { state: 'running' } }]);
+  expect(await world.store.list('spool')).toEqual([]);
 });
 
 describe('what cannot be run', () => {

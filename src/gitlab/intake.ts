@@ -28,6 +28,8 @@ export interface IntakeDeps {
   client: Pick<GitlabClient, 'job'>;
   /** @throws when Temporal cannot be reached now */
   startWorkflow(job: { jobId: number; spec: JobSpec; coordinator: Coordinator }): Promise<StartOutcome>;
+  /** Whether there is, or was, a workflow of the job. @throws when Temporal cannot be reached now */
+  hasWorkflow(jobId: number): Promise<boolean>;
   clock: Clock;
   logger: Logger;
   /** A job refused at the door must be told to GitLab for as long as it keeps it open. */
@@ -40,10 +42,16 @@ export interface Intake {
   take(raw: Buffer): Promise<void>;
   /** Go on with what an earlier process has left. */
   recover(): Promise<void>;
-  /** Jobs that are not yet with Temporal. */
-  pending(): number;
+  /** Jobs that will want a machine and are not yet with Temporal. */
+  inHand(): number;
   /** Gives what is under way some time; the rest stays in the spool for the next start. */
   stop(patienceMs: number): Promise<void>;
+}
+
+interface Refusal {
+  reason: FailureReason;
+  message: string;
+  failureReasons: string[];
 }
 
 const RETRY = { firstMs: 250, maxMs: 5_000 };
@@ -52,6 +60,7 @@ export function createIntake(deps: IntakeDeps): Intake {
   const { entry, spool, logger, clock } = deps;
   const stopping = new AbortController();
   const running = new Set<Promise<void>>();
+  let inHand = 0;
 
   function inBackground(work: () => Promise<void>): void {
     const run = work()
@@ -73,24 +82,36 @@ export function createIntake(deps: IntakeDeps): Intake {
       case 'refused':
         if (await acknowledged(payload.job)) await refuse(payload.job, payload);
         break;
-      case 'job':
-        await begin(payload);
+      case 'job': {
+        const refusal = await counted(() => begin(payload));
+        if (refusal !== undefined) await refuse(payload.job, refusal);
+      }
     }
     if (key !== undefined) await untilDone('remove from the spool', () => spool.remove(key));
   }
 
-  async function begin(payload: Extract<ReadPayload, { kind: 'job' }>): Promise<void> {
+  async function counted<T>(work: () => Promise<T>): Promise<T> {
+    inHand += 1;
+    try {
+      return await work();
+    } finally {
+      inHand -= 1;
+    }
+  }
+
+  /** @returns why the job cannot be begun, if it cannot */
+  async function begin(payload: Extract<ReadPayload, { kind: 'job' }>): Promise<Refusal | undefined> {
     const { job, spec, coordinator } = payload;
-    if (!(await acknowledged(job))) return;
+    if (!(await acknowledged(job))) return undefined;
     const started = await untilDone('start the workflow', () =>
       deps.startWorkflow({ jobId: job.id, spec, coordinator }),
     );
     if (started.kind === 'impossible') {
       const { failureReasons } = coordinator;
-      await refuse(job, { reason: 'runner_system_failure', message: started.message, failureReasons });
-      return;
+      return { reason: 'runner_system_failure', message: started.message, failureReasons };
     }
     logger.info({ entry, jobId: job.id, outcome: started.kind }, 'Job taken from GitLab');
+    return undefined;
   }
 
   /** gitlab-protocol section 1.4: the job is run unless GitLab says clearly that it is over. */
@@ -114,10 +135,9 @@ export function createIntake(deps: IntakeDeps): Intake {
   }
 
   /** The end of a job that never became one of ours: one line of log and the final status. */
-  async function refuse(
-    job: JobCredentials,
-    why: { reason: FailureReason; message: string; failureReasons: string[] },
-  ): Promise<void> {
+  async function refuse(job: JobCredentials, why: Refusal): Promise<void> {
+    // Handed over twice, or left in the spool by a crash: a workflow has it, and its end is the workflow's to tell.
+    if (await untilDone('look for the workflow', () => deps.hasWorkflow(job.id))) return;
     logger.warn({ entry, jobId: job.id, reason: why.reason, problem: why.message }, 'The job is refused');
     const outcome = await converse(
       {
@@ -151,7 +171,7 @@ export function createIntake(deps: IntakeDeps): Intake {
   }
 
   return {
-    pending: () => running.size,
+    inHand: () => inHand,
     async take(raw) {
       const key = await spool.put(raw).catch((error: unknown) => {
         // It is assigned: without a spool it is only less safe, not lost.

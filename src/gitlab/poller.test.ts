@@ -36,10 +36,11 @@ interface Setup {
   answers: (StandInAnswer | ((request: SeenRequest) => StandInAnswer | Promise<StandInAnswer>))[];
   hasRoom?: () => boolean | Promise<boolean>;
   clock?: Clock;
+  token?: () => string;
 }
 
 /** Answers in order, then nothing but "no job". */
-async function start({ answers, hasRoom = () => true, clock = recordingClock() }: Setup) {
+async function start({ answers, hasRoom = () => true, clock = recordingClock(), token = () => 'glrt-x' }: Setup) {
   const taken: string[] = [];
   const queue = [...answers];
   let asked = 0;
@@ -53,7 +54,7 @@ async function start({ answers, hasRoom = () => true, clock = recordingClock() }
   });
   client = createGitlabClient({
     http: createHttp({ url: standIn.url }),
-    token: () => 'glrt-x',
+    token,
     systemId: 'r_0123456789ab',
     info: runnerInfo(),
   });
@@ -162,6 +163,22 @@ describe('a poller', () => {
     await allAnswered;
 
     expect(Math.max(...clock.slept)).toBeLessThanOrEqual(5_000);
+    expect(taken).toHaveLength(1);
+  });
+
+  it('goes on when its token file cannot be read for a moment', async () => {
+    let unreadable = 2;
+    const { taken, allAnswered } = await start({
+      answers: [job(1)],
+      token: () => {
+        unreadable -= 1;
+        if (unreadable >= 0) throw new Error('ENOENT');
+        return 'glrt-x';
+      },
+    });
+
+    await allAnswered;
+
     expect(taken).toHaveLength(1);
   });
 

@@ -57,12 +57,22 @@ export function createPoller(deps: PollerDeps): Poller {
         continue;
       }
       const askedAtMs = clock.now();
-      const outcome = await deps.client.requestJob({ lastUpdate, signal: cutting.signal });
+      const outcome = await ask();
       if (outcome.kind === 'job' || outcome.kind === 'none') lastUpdate = outcome.lastUpdate ?? lastUpdate;
       if (outcome.kind === 'job') await deps.take(outcome.body);
       report(outcome);
       const pauseMs = pauseAfter(outcome, clock.now() - askedAtMs);
       if (pauseMs > 0) await clock.sleep(pauseMs, signal).catch(() => undefined);
+    }
+  }
+
+  /** A token file that cannot be read just now must not end the polling. */
+  async function ask(): Promise<RequestJobOutcome> {
+    try {
+      return await deps.client.requestJob({ lastUpdate, signal: cutting.signal });
+    } catch (error) {
+      cutting.signal.throwIfAborted();
+      return { kind: 'unavailable', reason: String(error), answered: false };
     }
   }
 

@@ -14,7 +14,7 @@ import { createBell } from './bell.js';
 import type { GitlabEntries } from './entries.js';
 import { readPayload } from './read-payload.js';
 import { createRoom, type Room } from './room.js';
-import { hostOf, listOpenJobs, startGitlabJob } from './start-workflow.js';
+import { hasWorkflow, hostOf, listOpenJobs, startGitlabJob } from './start-workflow.js';
 
 export interface GitlabDeps {
   config: Config;
@@ -57,6 +57,7 @@ export function createGitlabIntake(deps: GitlabDeps): GitlabIntake {
         if (outcome.kind === 'started') room.started(gitlabWorkflowId(hostOf(entry.url), job.jobId), entry.name);
         return outcome;
       },
+      hasWorkflow: (jobId) => hasWorkflow(deps.client, gitlabWorkflowId(hostOf(entry.url), jobId)),
       clock: systemClock,
       logger: deps.logger,
       silenceLimitMs: entry.giveUpAfter,
@@ -64,7 +65,7 @@ export function createGitlabIntake(deps: GitlabDeps): GitlabIntake {
     const poller = createPoller({
       entry: entry.name,
       client,
-      hasRoom: (signal) => room.hasRoomFor(entry, intake.pending(), signal),
+      hasRoom: (signal) => room.hasRoomFor(entry, intake.inHand(), signal),
       roomChanged: (ms, signal) => room.wait(ms, signal),
       take: (body) => intake.take(body),
       clock: systemClock,

@@ -1,4 +1,9 @@
-import { isGrpcServiceError, WorkflowExecutionAlreadyStartedError, type Client } from '@temporalio/client';
+import {
+  isGrpcServiceError,
+  WorkflowExecutionAlreadyStartedError,
+  WorkflowNotFoundError,
+  type Client,
+} from '@temporalio/client';
 import { defineSearchAttributeKey } from '@temporalio/common';
 import type { CiJobInput, Coordinator } from '../../contracts/ci-job.js';
 import type { JobSpec } from '../../contracts/job-spec.js';
@@ -43,6 +48,19 @@ export async function startGitlabJob(
     if (error instanceof WorkflowExecutionAlreadyStartedError) return { kind: 'exists' };
     const problem = neverTaken(error);
     if (problem !== undefined) return { kind: 'impossible', message: problem };
+    throw error;
+  }
+}
+
+/** @throws when Temporal does not answer */
+export async function hasWorkflow(client: Client, workflowId: string): Promise<boolean> {
+  try {
+    await client.connection.withDeadline(Date.now() + LIST_TIMEOUT_MS, () =>
+      client.workflow.getHandle(workflowId).describe(),
+    );
+    return true;
+  } catch (error) {
+    if (error instanceof WorkflowNotFoundError) return false;
     throw error;
   }
 }
