@@ -255,9 +255,7 @@ async function untar(bytes: Buffer): Promise<string[]> {
   for await (const entry of tar) {
     const { name, type, linkname } = entry.header;
     const content = (await whole(entry)).toString();
-    found.push(
-      type === 'symlink' ? `${name}->${linkname}` : type === 'directory' ? name : `${name}=${content}`,
-    );
+    found.push(type === 'symlink' ? `${name}->${linkname}` : type === 'directory' ? name : `${name}=${content}`);
   }
   return found.sort();
 }
