@@ -52,7 +52,7 @@ npm_packages() {
 
 build() {
   local newest
-  newest=$(find src scripts/bundle-workflows.mjs package-lock.json tsconfig*.json -newer dist/.built -print -quit 2>/dev/null || echo none)
+  newest=$(find src scripts/bundle-workflows.mjs scripts/bundle-web.mjs package-lock.json tsconfig*.json -newer dist/.built -print -quit 2>/dev/null || echo none)
   if [ -e dist/.built ] && [ -z "$newest" ]; then return; fi
   say "building"
   npm run --silent build >"$state/log/build.log" 2>&1 || { tail -20 "$state/log/build.log" >&2; fail "the build failed" "see above"; }
@@ -146,6 +146,7 @@ test_tools() {
   [ -x /bin/busybox ] || missing+=(busybox-static)
   have docker-compose || docker compose version >/dev/null 2>&1 || missing+=(docker-compose)
   have git || missing+=(git)
+  have chromium || missing+=(chromium)
   if [ ${#missing[@]} -gt 0 ]; then apt_install "${missing[@]}"; fi
 }
 

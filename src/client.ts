@@ -14,18 +14,18 @@ import { createPayloadCodec } from './codec/payload-codec.js';
 import type { Config } from './config/schema.js';
 import { connectionOptions } from './client/connection.js';
 import { JobExistsError, JobInvalidError, JobNotFoundError, UnreachableError } from './client/errors.js';
-import { listJobs, resolveJobId, toSummary, type JobFilter, type JobSummary } from './client/job-list.js';
+import { listJobs, NAME_MEMO, resolveJobId, type JobFilter, type JobSummary } from './client/job-list.js';
+import { readStatus } from './client/job-status.js';
+import { guarded, unreachable } from './client/reach.js';
 import { followTrace } from './client/trace-follower.js';
 import type { CiJobInput, CiJobResult, JobStatus, ReplayMetricsResult } from './contracts/ci-job.js';
 import {
   CI_JOB_WORKFLOW,
-  DEFAULT_POOL,
   jobWorkflowId,
   RELEASE_SIGNAL,
   REPLAY_METRICS_WORKFLOW,
   replayWorkflowId,
   RESULT_UPDATE,
-  STATUS_QUERY,
 } from './contracts/names.js';
 import { parseJobObject } from './job/job-file.js';
 import { jobFileToSpec } from './job/to-spec.js';
@@ -78,7 +78,6 @@ export interface HoldfastClient {
 const CONNECT_TIMEOUT_MS = 5_000;
 /** One wait for an update; the server ends longer ones. */
 const RESULT_POLL_MS = 20_000;
-const STATUS_TIMEOUT_MS = 5_000;
 
 /** @throws UnreachableError, KeyRingError, StoreError */
 export async function createHoldfastClient(config: Config): Promise<HoldfastClient> {
@@ -122,6 +121,7 @@ export async function createHoldfastClient(config: Config): Promise<HoldfastClie
           workflowIdReusePolicy: 'REJECT_DUPLICATE',
           workflowIdConflictPolicy: 'FAIL',
           staticSummary: spec.name.slice(0, 150),
+          memo: { [NAME_MEMO]: spec.name },
           typedSearchAttributes: new TypedSearchAttributes([
             { key: defineSearchAttributeKey('HoldfastJobState', 'KEYWORD'), value: 'pending' },
             { key: defineSearchAttributeKey('HoldfastProject', 'KEYWORD'), value: spec.project },
@@ -184,19 +184,7 @@ function createHandle(temporal: Client, store: Store, workflowId: string, addres
     },
     trace: ({ follow = true, signal } = {}) =>
       followTrace(store, workflowId, { follow, isOver: isClosed, ...(signal === undefined ? {} : { signal }) }),
-    async status() {
-      const description = await guarded(() => workflow.describe(), address).catch((error: unknown) => {
-        throw error instanceof WorkflowNotFoundError
-          ? new JobNotFoundError(`There is no job ${workflowId}`, { cause: error })
-          : error;
-      });
-      try {
-        return await connectionDeadline(temporal, () => workflow.query<JobStatus>(STATUS_QUERY));
-      } catch {
-        // No worker to answer: what Temporal itself knows.
-        return statusFromSummary(toSummary(description));
-      }
-    },
+    status: () => readStatus(temporal, workflowId, address),
     async cancel(reason) {
       await guarded(
         () =>
@@ -246,57 +234,6 @@ async function closedResult(temporal: Client, workflowId: string): Promise<CiJob
       traceBytes: 0,
     };
   }
-}
-
-function connectionDeadline<T>(temporal: Client, work: () => Promise<T>): Promise<T> {
-  return temporal.withDeadline(Date.now() + STATUS_TIMEOUT_MS, work);
-}
-
-function statusFromSummary(summary: JobSummary): JobStatus {
-  return {
-    id: summary.id,
-    workflowId: summary.workflowId,
-    name: summary.id,
-    project: summary.project ?? '',
-    pool: summary.pool ?? DEFAULT_POOL,
-    summary: 'No worker answered; this is what Temporal itself knows.',
-    state: summary.state,
-    failureReason: summary.failureReason as JobStatus['failureReason'],
-    failureMessage: null,
-    exitCode: null,
-    allowedToFail: false,
-    metrics: summary.metrics ?? 'none',
-    metricsReason: null,
-    machine: summary.machine,
-    engine: null,
-    image: null,
-    queuedAt: summary.queuedAt,
-    startedAt: null,
-    finishedAt: summary.finishedAt,
-    heldUntil: null,
-    traceBytes: 0,
-    attempts: 0,
-    steps: [],
-    artifacts: [],
-  };
-}
-
-async function guarded<T>(work: () => Promise<T>, address: string): Promise<T> {
-  try {
-    return await work();
-  } catch (error) {
-    throw unreachable(error, address);
-  }
-}
-
-// gRPC status codes: the server is away, or does not answer in time.
-const UNAVAILABLE = 14;
-const DEADLINE_EXCEEDED = 4;
-
-function unreachable(error: unknown, address: string): unknown {
-  const code: number | undefined = isGrpcServiceError(error) ? error.code : undefined;
-  if (code !== UNAVAILABLE && code !== DEADLINE_EXCEEDED) return error;
-  return new UnreachableError(`Temporal at ${address} does not answer`, { cause: error });
 }
 
 /** Sorts by time, short enough to type, unlikely to meet another. */

@@ -29,7 +29,7 @@ export function createFinishJob(deps: SharedDeps): Pick<Activities, 'finishJob'>
         await part.write(input.text);
         const { bytes } = await part.finish();
         const complete: TraceComplete = { bytes, checksum: await checksumOf(store, input.workflowId) };
-        await store.write(jobKeys.report(input.workflowId), JSON.stringify(input.report));
+        await store.write(jobKeys.report(input.workflowId), JSON.stringify({ ...input.report, times: input.times }));
         await store.write(jobKeys.traceComplete(input.workflowId), JSON.stringify(complete));
         hub.grown(input.workflowId);
         count(deps, input);

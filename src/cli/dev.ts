@@ -43,6 +43,7 @@ async function dev(options: DevCommandOptions): Promise<void> {
 }
 
 function announce(stack: DevStack): void {
+  say(`job pages       ${stack.web}`);
   say(`Temporal UI     ${stack.temporalUi}`);
   say(`Temporal        ${stack.temporal}`);
   say(`Prometheus      ${stack.prometheus}`);

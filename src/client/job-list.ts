@@ -13,6 +13,8 @@ export interface JobFilter {
 export interface JobSummary {
   id: string;
   workflowId: string;
+  /** Null: whoever started the workflow did not say it beside the job itself. */
+  name: string | null;
   state: JobState;
   failureReason: string | null;
   project: string | null;
@@ -25,18 +27,25 @@ export interface JobSummary {
   finishedAt: string | null;
 }
 
-/** Newest first; from Temporal's visibility, so it lags behind by a moment. */
-export async function listJobs(client: Client, filter: JobFilter = {}): Promise<JobSummary[]> {
-  const clauses = [
+/** Key of the memo that workflows are started with; encrypted like every payload, so a list can name its jobs. */
+export const NAME_MEMO = 'name';
+
+/** A filter in the language of Temporal's visibility. */
+export function toListQuery(filter: JobFilter): string {
+  return [
     `WorkflowType = '${CI_JOB_WORKFLOW}'`,
     ...clause('HoldfastJobState', filter.state),
     ...clause('HoldfastMetrics', filter.metrics),
     ...clause('HoldfastFlags', filter.flag),
     ...clause('HoldfastProject', filter.project),
-  ];
+  ].join(' AND ');
+}
+
+/** Newest first; from Temporal's visibility, so it lags behind by a moment. */
+export async function listJobs(client: Client, filter: JobFilter = {}): Promise<JobSummary[]> {
   const limit = filter.limit ?? 50;
   const jobs: JobSummary[] = [];
-  for await (const info of client.workflow.list({ query: clauses.join(' AND '), pageSize: Math.min(limit, 200) })) {
+  for await (const info of client.workflow.list({ query: toListQuery(filter), pageSize: Math.min(limit, 200) })) {
     jobs.push(toSummary(info));
     if (jobs.length >= limit) break;
   }
@@ -60,6 +69,7 @@ export async function resolveJobId(client: Client, id: string): Promise<string> 
 
 type ExecutionFacts = Pick<WorkflowExecutionInfo, 'workflowId' | 'status' | 'startTime' | 'searchAttributes'> & {
   closeTime?: Date | undefined;
+  memo?: Record<string, unknown> | undefined;
 };
 
 export function toSummary(info: ExecutionFacts): JobSummary {
@@ -73,6 +83,7 @@ export function toSummary(info: ExecutionFacts): JobSummary {
   return {
     id: shortJobId(info.workflowId),
     workflowId: info.workflowId,
+    name: typeof info.memo?.[NAME_MEMO] === 'string' ? info.memo[NAME_MEMO] : null,
     state: stateOf(info, text('HoldfastJobState')),
     failureReason: text('HoldfastFailureReason'),
     project: text('HoldfastProject'),

@@ -3,6 +3,7 @@ import { PULL_POLICIES } from '../contracts/job-spec.js';
 import { DEFAULT_POOL, DEFAULT_TASK_QUEUE } from '../contracts/names.js';
 import { parseDuration } from '../job/durations.js';
 import { LOG_LEVELS } from '../telemetry/logger.js';
+import { isLoopbackHost } from './loopback.js';
 
 /** The configuration, every default and every bound. The only place where a default is written. */
 
@@ -201,13 +202,30 @@ const Worker = z.strictObject({
   sweepInterval: duration('60s', { minMs: 1000 }),
 });
 
+const Web = z
+  .strictObject({
+    enabled: z.boolean().default(true),
+    listenAddress: Address.default('127.0.0.1:8080'),
+    tokenFile: Text.optional().describe('file with the token that readers give; needed when not on loopback'),
+    temporalUiUrl: Url.optional().describe("Temporal's own pages, for a link from each job"),
+  })
+  .refine(
+    ({ enabled, listenAddress, tokenFile }) =>
+      !enabled || tokenFile !== undefined || isLoopbackHost(listenAddress.slice(0, listenAddress.lastIndexOf(':'))),
+    {
+      path: ['tokenFile'],
+      error:
+        'is needed, because web.listenAddress is not on loopback and the job pages show traces to whoever reaches them: name a file with a token of 16 characters or more, or listen on 127.0.0.1',
+    },
+  );
+
 export const ConfigSchema = z.strictObject({
   temporal: Temporal.prefault({}),
   encryption: z.strictObject({ keyFile: Text.optional() }).prefault({}),
   store: Store.default({ directory: '.holdfast/store' }),
   metricsServer: z.strictObject({ listenAddress: Address.default('127.0.0.1:9252') }).prefault({}),
   codec: z.strictObject({ allowedOrigins: z.array(Url).default([]), tokenFile: Text.optional() }).prefault({}),
-  web: z.strictObject({ listenAddress: Address.default('127.0.0.1:8080') }).prefault({}),
+  web: Web.prefault({}),
   engines: z.array(Engine).min(1).prefault([{}]),
   gitlab: z.array(Gitlab).default([]),
   metrics: Metrics.prefault({}),
@@ -224,7 +242,7 @@ export const CONFIG_KEYS: Record<string, readonly string[]> = {
   encryption: ['keyFile'],
   store: ['directory', 's3'],
   metricsServer: ['listenAddress'],
-  web: ['listenAddress'],
+  web: Object.keys(Web.shape),
   codec: ['allowedOrigins', 'tokenFile'],
   engines: Object.keys(Engine.in.shape),
   'engines.docker': ['host', 'ca', 'cert', 'key'],

@@ -31,7 +31,7 @@ export async function writeConfiguration(
     encryption: own['encryption'] ?? (await defaultKey(store)),
     store,
     metricsServer: { ...own['metricsServer'], listenAddress: metricsAddress },
-    web: { ...own['web'], listenAddress: webAddress },
+    web: { temporalUiUrl: `http://${loopback(ports.ui)}`, ...own['web'], listenAddress: webAddress },
     codec: own['codec'] ?? {
       allowedOrigins: [`http://127.0.0.1:${String(ports.ui)}`, `http://localhost:${String(ports.ui)}`],
     },

@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { fastify, type FastifyInstance } from 'fastify';
+import { listen } from './listen.js';
 import type { MachineCollector } from './machine-collector.js';
 import type { WorkerMetrics } from './metrics.js';
 
@@ -46,7 +47,7 @@ export async function startMetricsServer(options: MetricsServerOptions): Promise
       .send({ status: ready ? 'ok' : 'not ready', checks: Object.fromEntries(results) });
   });
   options.register?.(app);
-  return { address: await listen(app, options.listenAddress), close: () => app.close() };
+  return { address: await listen(app, 'metricsServer.listenAddress', options.listenAddress), close: () => app.close() };
 }
 
 function addMetricsRoutes(app: FastifyInstance, options: MetricsServerOptions): void {
@@ -87,29 +88,6 @@ function addMetricsRoutes(app: FastifyInstance, options: MetricsServerOptions): 
   });
 }
 
-async function listen(app: FastifyInstance, listenAddress: string): Promise<string> {
-  const { host, port } = splitAddress(listenAddress);
-  try {
-    await app.listen({ host, port });
-  } catch (cause) {
-    await app.close();
-    const code = cause instanceof Error && 'code' in cause ? String(cause.code) : String(cause);
-    throw new Error(`metricsServer.listenAddress: cannot listen on ${listenAddress} (${LISTEN_ERRORS[code] ?? code})`, {
-      cause,
-    });
-  }
-  const bound = app.server.address();
-  if (typeof bound !== 'object' || bound === null) return listenAddress;
-  return `${host.includes(':') ? `[${host}]` : host}:${String(bound.port)}`;
-}
-
-const LISTEN_ERRORS: Record<string, string> = {
-  EADDRINUSE: 'another process listens there: stop it or choose another port',
-  EADDRNOTAVAIL: 'this machine has no such address',
-  EACCES: 'this port needs privileges: choose one above 1023',
-  ENOTFOUND: 'no such host name',
-};
-
 async function outcomeOf(check: ReadinessCheck): Promise<string> {
   const timeout = new AbortController();
   try {
@@ -123,10 +101,4 @@ async function outcomeOf(check: ReadinessCheck): Promise<string> {
   } finally {
     timeout.abort();
   }
-}
-
-/** @param address `host:port`, an IPv6 host in brackets */
-export function splitAddress(address: string): { host: string; port: number } {
-  const colon = address.lastIndexOf(':');
-  return { host: address.slice(0, colon).replace(/^\[|\]$/g, ''), port: Number(address.slice(colon + 1)) };
 }

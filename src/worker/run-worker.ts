@@ -31,6 +31,7 @@ import { loadOrCreateKeys } from './keys.js';
 import { createMetricsParts } from './metrics-parts.js';
 import { serveUntilStopped, type WorkerGroups } from './serve.js';
 import { watchStopSignals, type StopSignals } from './stop-signal.js';
+import { startWebPages } from './web.js';
 
 /** The longest that one provisioning may take (`workflows/activity-stubs.ts`). */
 const PROVISION_LIMIT = '40m';
@@ -92,6 +93,7 @@ export async function runWorker(options: {
     register: (app) =>
       registerCodecRoutes(app, { codec, allowedOrigins: config.codec.allowedOrigins, token: tokenOf(config) }),
   });
+  const web = await startWebPages({ config, client, store, logger });
   const { prometheus, metricsDeps } = createMetricsParts(config, shared, engines);
   const entries = openGitlabEntries(config.gitlab, { systemId: await loadSystemId(store), revision, metrics });
   const gitlab = createGitlabIntake({ config, entries, client, engines, store, ring, logger });
@@ -127,6 +129,7 @@ export async function runWorker(options: {
   } finally {
     collector.stop();
     await housekeeping.stop();
+    await web.close();
     await server.close();
     await prometheus?.close();
     await entries.close();

@@ -19,6 +19,8 @@ export interface Stack {
   readonly configFile: string;
   readonly temporalAddress: string;
   readonly metricsUrl: string;
+  /** Where the job pages are. */
+  readonly webUrl: string;
   readonly client: HoldfastClient;
   worker(): Process;
   /** @param options.beside another one at the same time, with ports of its own */
@@ -49,6 +51,7 @@ export async function startStack(
     ui: await freePort(),
     prometheus: await freePort(),
     metrics: await freePort(),
+    web: await freePort(),
   };
   const keyFile = join(directory, 'key');
   await createKeyFile(keyFile);
@@ -57,6 +60,7 @@ export async function startStack(
     encryption: { keyFile },
     store: { directory: join(directory, 'store') },
     metricsServer: { listenAddress: `127.0.0.1:${String(ports.metrics)}` },
+    web: { listenAddress: `127.0.0.1:${String(ports.web)}`, temporalUiUrl: `http://127.0.0.1:${String(ports.ui)}` },
     engines: [
       {
         name: engine,
@@ -179,6 +183,7 @@ export async function startStack(
     configFile,
     temporalAddress: `127.0.0.1:${String(ports.temporal)}`,
     metricsUrl,
+    webUrl: `http://127.0.0.1:${String(ports.web)}`,
     client,
     worker: () => {
       const last = workers.at(-1);

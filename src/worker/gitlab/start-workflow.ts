@@ -5,6 +5,7 @@ import {
   type Client,
 } from '@temporalio/client';
 import { defineSearchAttributeKey } from '@temporalio/common';
+import { NAME_MEMO } from '../../client/job-list.js';
 import type { CiJobInput, Coordinator } from '../../contracts/ci-job.js';
 import type { JobSpec } from '../../contracts/job-spec.js';
 import { CI_JOB_WORKFLOW, gitlabWorkflowId } from '../../contracts/names.js';
@@ -40,7 +41,7 @@ export async function startGitlabJob(
         // Handed over twice runs once, also when the first run is over.
         workflowIdReusePolicy: 'REJECT_DUPLICATE',
         workflowIdConflictPolicy: 'FAIL',
-        memo: { entry: job.coordinator.entry },
+        memo: { entry: job.coordinator.entry, [NAME_MEMO]: job.spec.name },
       }),
     );
     return { kind: 'started' };
