@@ -1,12 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import {
-  Client,
-  Connection,
-  isGrpcServiceError,
-  WorkflowExecutionAlreadyStartedError,
-  WorkflowNotFoundError,
-  WorkflowUpdateRPCTimeoutOrCancelledError,
-} from '@temporalio/client';
+import { Client, Connection, WorkflowExecutionAlreadyStartedError } from '@temporalio/client';
 import { defineSearchAttributeKey, TypedSearchAttributes } from '@temporalio/common';
 import { resolve } from 'node:path';
 import { createKeyFile, loadKeyRing } from './codec/key-ring.js';
@@ -14,26 +7,29 @@ import { createPayloadCodec } from './codec/payload-codec.js';
 import type { Config } from './config/schema.js';
 import { connectionOptions } from './client/connection.js';
 import { JobExistsError, JobInvalidError, JobNotFoundError, UnreachableError } from './client/errors.js';
+import { createJobHandle, type JobFlight, type JobHandle } from './client/job-handle.js';
 import { listJobs, NAME_MEMO, resolveJobId, type JobFilter, type JobSummary } from './client/job-list.js';
-import { readStatus } from './client/job-status.js';
 import { guarded, unreachable } from './client/reach.js';
-import { followTrace } from './client/trace-follower.js';
 import type { CiJobInput, CiJobResult, JobStatus, ReplayMetricsResult } from './contracts/ci-job.js';
-import {
-  CI_JOB_WORKFLOW,
-  jobWorkflowId,
-  RELEASE_SIGNAL,
-  REPLAY_METRICS_WORKFLOW,
-  replayWorkflowId,
-  RESULT_UPDATE,
-} from './contracts/names.js';
+import type { JobLife } from './contracts/job-life.js';
+import { CI_JOB_WORKFLOW, jobWorkflowId, REPLAY_METRICS_WORKFLOW, replayWorkflowId } from './contracts/names.js';
 import { parseJobObject } from './job/job-file.js';
 import { jobFileToSpec } from './job/to-spec.js';
 import { openStore } from './store/open-store.js';
 import type { Store } from './store/store.js';
 
 export { JobExistsError, JobInvalidError, JobNotFoundError, UnreachableError };
-export type { CiJobInput, CiJobResult, JobFilter, JobStatus, JobSummary, ReplayMetricsResult };
+export type {
+  CiJobInput,
+  CiJobResult,
+  JobFilter,
+  JobFlight,
+  JobHandle,
+  JobLife,
+  JobStatus,
+  JobSummary,
+  ReplayMetricsResult,
+};
 
 export interface StartOptions {
   /** Last part of the workflow id; default: a short one that sorts by time. */
@@ -42,20 +38,6 @@ export interface StartOptions {
   variables?: Record<string, string>;
   /** Keep the machine for this long after a failure. */
   holdOnFailureMs?: number;
-}
-
-export interface JobHandle {
-  readonly id: string;
-  readonly workflowId: string;
-  /** Returns when the job's final status is decided; metrics may still be on their way. Waits as long as it takes. */
-  result(): Promise<CiJobResult>;
-  /** Byte for byte. @param options.follow go on until the trace is whole (default) */
-  trace(options?: { follow?: boolean; signal?: AbortSignal }): AsyncIterable<Buffer>;
-  status(): Promise<JobStatus>;
-  /** Ordinary workflow cancellation: after_script still runs. */
-  cancel(reason?: string): Promise<void>;
-  /** Ends a hold for debugging. */
-  release(): Promise<void>;
 }
 
 export interface HoldfastClient {
@@ -76,8 +58,6 @@ export interface HoldfastClient {
 
 /** How long Temporal may be silent before we say that it is not there. */
 const CONNECT_TIMEOUT_MS = 5_000;
-/** One wait for an update; the server ends longer ones. */
-const RESULT_POLL_MS = 20_000;
 
 /** @throws UnreachableError, KeyRingError, StoreError */
 export async function createHoldfastClient(config: Config): Promise<HoldfastClient> {
@@ -97,8 +77,10 @@ export async function createHoldfastClient(config: Config): Promise<HoldfastClie
   // Client and worker of one machine share the store, and whoever is first makes the key.
   if (config.encryption.keyFile === undefined) await createKeyFile(keyFile);
   const { ring } = await loadKeyRing(keyFile);
-  const temporal = new Client({ connection, namespace, dataConverter: { payloadCodecs: [createPayloadCodec(ring)] } });
+  const codec = createPayloadCodec(ring);
+  const temporal = new Client({ connection, namespace, dataConverter: { payloadCodecs: [codec] } });
   const store = await openStore(config.store);
+  const openJob = (workflowId: string) => createJobHandle({ temporal, store, codec, address }, workflowId);
 
   return {
     store,
@@ -138,9 +120,9 @@ export async function createHoldfastClient(config: Config): Promise<HoldfastClie
         }
         throw unreachable(error, address);
       }
-      return createHandle(temporal, store, workflowId, address);
+      return openJob(workflowId);
     },
-    job: async (id) => createHandle(temporal, store, await guarded(() => resolveJobId(temporal, id), address), address),
+    job: async (id) => openJob(await guarded(() => resolveJobId(temporal, id), address)),
     listJobs: (filter) => guarded(() => listJobs(temporal, filter), address),
     async replayMetrics(id) {
       const job = await resolveJobId(temporal, id);
@@ -161,79 +143,6 @@ export async function createHoldfastClient(config: Config): Promise<HoldfastClie
     },
     close: () => connection.close(),
   };
-}
-
-function createHandle(temporal: Client, store: Store, workflowId: string, address: string): JobHandle {
-  const workflow = temporal.workflow.getHandle(workflowId);
-  // One update for all waits of this handle: asking again attaches to it and adds nothing to the history.
-  const updateId = `result-${randomBytes(6).toString('hex')}`;
-
-  async function isClosed(): Promise<boolean> {
-    return (await guarded(() => workflow.describe(), address)).status.name !== 'RUNNING';
-  }
-
-  return {
-    id: workflowId.slice(workflowId.lastIndexOf('/') + 1),
-    workflowId,
-    async result() {
-      for (;;) {
-        const decided = await askForResult(temporal, workflowId, updateId);
-        if (decided !== undefined) return decided;
-        if (await isClosed()) return await closedResult(temporal, workflowId);
-      }
-    },
-    trace: ({ follow = true, signal } = {}) =>
-      followTrace(store, workflowId, { follow, isOver: isClosed, ...(signal === undefined ? {} : { signal }) }),
-    status: () => readStatus(temporal, workflowId, address),
-    async cancel(reason) {
-      await guarded(
-        () =>
-          temporal.workflowService.requestCancelWorkflowExecution({
-            namespace: temporal.options.namespace,
-            workflowExecution: { workflowId },
-            identity: temporal.options.identity,
-            requestId: randomBytes(16).toString('hex'),
-            reason: reason ?? '',
-          }),
-        address,
-      );
-    },
-    release: () => guarded(() => workflow.signal(RELEASE_SIGNAL), address),
-  };
-}
-
-/** @returns undefined when nothing was decided in this wait, or the workflow has closed */
-async function askForResult(temporal: Client, workflowId: string, updateId: string): Promise<CiJobResult | undefined> {
-  try {
-    return await temporal.withDeadline(Date.now() + RESULT_POLL_MS, () =>
-      temporal.workflow.getHandle(workflowId).executeUpdate<CiJobResult, []>(RESULT_UPDATE, { updateId }),
-    );
-  } catch (error) {
-    if (error instanceof WorkflowUpdateRPCTimeoutOrCancelledError || error instanceof WorkflowNotFoundError)
-      return undefined;
-    if (isGrpcServiceError(error)) return undefined; // away for a moment: `isClosed` says whether it is more than that
-    throw error;
-  }
-}
-
-async function closedResult(temporal: Client, workflowId: string): Promise<CiJobResult> {
-  const handle = temporal.workflow.getHandle(workflowId);
-  try {
-    return (await handle.result()) as CiJobResult;
-  } catch (error) {
-    const canceled = (await handle.describe()).status.name === 'CANCELLED';
-    const cause = error instanceof Error ? (error.cause ?? error) : error;
-    return {
-      workflowId,
-      state: canceled ? 'canceled' : 'failed',
-      failureReason: canceled ? 'job_canceled' : 'runner_system_failure',
-      failureMessage: cause instanceof Error ? cause.message : String(cause),
-      exitCode: null,
-      allowedToFail: false,
-      metrics: 'none',
-      traceBytes: 0,
-    };
-  }
 }
 
 /** Sorts by time, short enough to type, unlikely to meet another. */

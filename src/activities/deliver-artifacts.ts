@@ -1,5 +1,5 @@
 import { Context } from '@temporalio/activity';
-import type { Activities, DeliverInput } from '../contracts/activities.js';
+import type { Activities } from '../contracts/activities.js';
 import type { ArtifactStatus } from '../contracts/ci-job.js';
 import { createBackoff } from '../gitlab/backoff.js';
 import type { JobApi } from '../gitlab/client.js';
@@ -10,6 +10,7 @@ import { jobKeys } from '../store/keys.js';
 import type { Store } from '../store/store.js';
 import { errorLine, plainLine } from '../trace/format.js';
 import { beating } from './beat.js';
+import type { AttemptRef } from './flight-log.js';
 import type { CoordinatorDeps } from './report-to-coordinator.js';
 
 /** GitLab answers 400 also to troubles of its own; so many tries are the reference's. */
@@ -23,13 +24,15 @@ const RETRY = { firstMs: 1_000, maxMs: 10_000 };
 export function createDeliverArtifacts(deps: CoordinatorDeps): Pick<Activities, 'deliverArtifacts'> {
   return {
     deliverArtifacts: (input) => {
-      const lines: string[] = deliveredBefore(Context.current().info.heartbeatDetails);
+      const { info } = Context.current();
+      const lines: string[] = deliveredBefore(info.heartbeatDetails);
+      const ref = { workflowId: input.workflowId, activityId: info.activityId, attempt: info.attempt };
       return beating(
         deps.lifecycle,
         async (signal) => {
           const { job } = deps.coordinators.open(input.coordinator);
           for (const artifact of input.artifacts.slice(lines.length)) {
-            const { ok, line } = await deliver(deps, job, input, artifact, signal);
+            const { ok, line } = await deliver(deps, job, ref, artifact, signal);
             if (!ok) return { ok: false, text: [...lines, line].join('') };
             lines.push(line);
           }
@@ -49,7 +52,7 @@ function deliveredBefore(details: unknown): string[] {
 async function deliver(
   deps: CoordinatorDeps,
   job: JobApi,
-  input: DeliverInput,
+  ref: AttemptRef,
   artifact: ArtifactStatus,
   signal: AbortSignal,
 ): Promise<{ ok: boolean; line: string }> {
@@ -59,7 +62,7 @@ async function deliver(
     const outcome = await upload(deps.store, job, artifact, signal);
     switch (outcome.kind) {
       case 'stored':
-        if (artifact.type === 'metrics_referee') await markUploaded(deps.store, input.workflowId);
+        if (artifact.type === 'metrics_referee') await markUploaded(deps.store, ref.workflowId);
         return { ok: true, line: plainLine(`${said} 201 Created`) };
       case 'tooLarge':
         return { ok: false, line: errorLine(`${said} 413 too large for this project or instance`) };
@@ -76,8 +79,9 @@ async function deliver(
     }
     const wishMs = outcome.kind === 'unavailable' ? outcome.retryAfterMs : undefined;
     const delayMs = backoff.next(wishMs);
+    deps.flight.trouble(ref, 'COORDINATOR_AWAY', outcome.reason);
     deps.logger.warn(
-      { workflowId: input.workflowId, type: artifact.type, reason: outcome.reason, retryInMs: Math.round(delayMs) },
+      { workflowId: ref.workflowId, type: artifact.type, reason: outcome.reason, retryInMs: Math.round(delayMs) },
       'GitLab did not take an artifact; it is repeated',
     );
     await systemClock.sleep(delayMs, signal);

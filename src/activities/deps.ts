@@ -3,6 +3,7 @@ import type { Store } from '../store/store.js';
 import type { Logger } from '../telemetry/logger.js';
 import type { WorkerMetrics } from '../telemetry/metrics.js';
 import type { Lifecycle } from './beat.js';
+import type { FlightLog } from './flight-log.js';
 import type { PlanVault } from './plan-vault.js';
 import type { TraceHub } from './trace-hub.js';
 
@@ -13,6 +14,7 @@ export interface SharedDeps {
   hub: TraceHub;
   logger: Logger;
   metrics: WorkerMetrics;
+  flight: FlightLog;
   lifecycle: Lifecycle;
 }
 

@@ -9,6 +9,7 @@ import { jobKeys } from '../store/keys.js';
 import { beating } from './beat.js';
 import type { SharedDeps } from './deps.js';
 import type { TraceComplete } from './finish-job.js';
+import type { AttemptRef } from './flight-log.js';
 
 /** The coordinators that this worker is configured with. */
 export interface Coordinators {
@@ -32,10 +33,12 @@ export interface CoordinatorDeps extends SharedDeps {
 export function createReportToCoordinator(deps: CoordinatorDeps): Pick<Activities, 'reportToCoordinator'> {
   return {
     reportToCoordinator: (input) => {
-      const progress = progressOf(Context.current().info.heartbeatDetails, input);
+      const { info } = Context.current();
+      const progress = progressOf(info.heartbeatDetails, input);
+      const ref = { workflowId: input.workflowId, activityId: info.activityId, attempt: info.attempt };
       return beating(
         deps.lifecycle,
-        (signal) => tracked(deps.conversations, input.workflowId, () => talk(deps, input, progress, signal)),
+        (signal) => tracked(deps.conversations, input.workflowId, () => talk(deps, input, ref, progress, signal)),
         () => progress,
       );
     },
@@ -45,6 +48,7 @@ export function createReportToCoordinator(deps: CoordinatorDeps): Pick<Activitie
 async function talk(
   deps: CoordinatorDeps,
   input: ReportInput,
+  ref: AttemptRef,
   progress: Progress,
   signal: AbortSignal,
 ): Promise<ReportOutcome> {
@@ -57,6 +61,7 @@ async function talk(
       clock: systemClock,
       wallClock: Date.now,
       log: (facts, message) => deps.logger.warn({ workflowId, ...facts }, message),
+      trouble: (reason) => deps.flight.trouble(ref, 'COORDINATOR_AWAY', reason),
       observeLag: (seconds) => deps.metrics.traceUploadLag.observe(seconds),
     },
     { failureReasons: coordinator.failureReasons, cancelAcknowledged, silenceLimitMs },

@@ -1,27 +1,28 @@
 import type { Command } from 'commander';
-import type { JobStatus } from '../client.js';
+import type { JobFlight } from '../client.js';
 import { jobKeys } from '../store/keys.js';
 import { printJson, withClient, type CommonOptions } from './context.js';
+import { describeLife } from './show-life.js';
 
 export function addShow(program: Command): void {
   program
     .command('show')
-    .description('a job: state, steps with times, machine, attempts, artifacts, metrics')
+    .description('a job: state, steps with times, machine, attempts, artifacts, metrics, and its whole life')
     .argument('<id>', 'workflow id or its last part')
     .option('--json', 'print JSON')
     .option('--config <file>', 'configuration')
     .action(async (id: string, options: CommonOptions) => {
       const status = await withClient(options, async (client) => {
-        const known = await (await client.job(id)).status();
+        const known = await (await client.job(id)).flight();
         // The store knows more than the workflow while a step still prints.
         return { ...known, traceBytes: (await client.store.size(jobKeys.trace(known.workflowId))) ?? known.traceBytes };
       });
       if (options.json === true) printJson(status);
-      else process.stdout.write(describe(status));
+      else process.stdout.write(`${describe(status)}life, in seconds since it was queued\n${describeLife(status)}`);
     });
 }
 
-function describe(status: JobStatus): string {
+function describe(status: JobFlight): string {
   const facts: [string, string | null][] = [
     ['job', status.workflowId],
     ['name', status.name],
@@ -33,6 +34,7 @@ function describe(status: JobStatus): string {
         ? null
         : `${status.failureReason}${status.failureMessage === null ? '' : ` (${status.failureMessage})`}`,
     ],
+    ['fault', status.fault],
     ['exit code', status.exitCode === null ? null : String(status.exitCode)],
     [
       'machine',

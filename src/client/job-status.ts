@@ -1,6 +1,7 @@
 import { WorkflowNotFoundError, type Client } from '@temporalio/client';
-import type { JobStatus } from '../contracts/ci-job.js';
+import type { CiJobResult, JobStatus } from '../contracts/ci-job.js';
 import { DEFAULT_POOL, STATUS_QUERY } from '../contracts/names.js';
+import { closedResult } from './closed-result.js';
 import { JobNotFoundError } from './errors.js';
 import { toSummary, type JobSummary } from './job-list.js';
 import { guarded } from './reach.js';
@@ -19,9 +20,21 @@ export async function readStatus(temporal: Client, workflowId: string, address: 
   try {
     return await withDeadline(() => workflow.query<JobStatus>(STATUS_QUERY));
   } catch {
-    // No worker to answer: what Temporal itself knows.
-    return statusFromSummary(toSummary(description));
+    // No worker to answer, or a job that never came to a status: what Temporal itself knows.
+    const summary = toSummary(description);
+    if (description.status.name !== 'FAILED') return statusFromSummary(summary);
+    return statusOfFailed(summary, await guarded(() => closedResult(temporal, workflowId), address));
   }
+}
+
+function statusOfFailed(summary: JobSummary, { failureReason, failureMessage }: CiJobResult): JobStatus {
+  const refused = failureReason === 'runner_unsupported';
+  return {
+    ...statusFromSummary(summary),
+    summary: refused ? 'The job was refused before anything was made.' : 'The workflow failed.',
+    failureReason,
+    failureMessage,
+  };
 }
 
 function statusFromSummary(summary: JobSummary): JobStatus {

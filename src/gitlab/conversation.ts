@@ -35,6 +35,8 @@ export interface ConversationDeps {
   /** Unix time; for what outlives this process. */
   wallClock: () => number;
   log: (facts: object, message: string) => void;
+  /** The coordinator did not take something; for the job's flight recorder. */
+  trouble?: (reason: string) => void;
   /** Seconds from a byte's being there to GitLab's having it. */
   observeLag: (seconds: number) => void;
 }
@@ -100,6 +102,7 @@ function createTalk(deps: ConversationDeps, input: ConversationInput, progress: 
   function failed(outcome: Unavailable): number {
     if (outcome.answered) answered();
     const delayMs = backoff.next(outcome.retryAfterMs);
+    deps.trouble?.(outcome.reason);
     deps.log(
       { reason: outcome.reason, retryInMs: Math.round(delayMs) },
       'GitLab did not take an update; it is repeated',

@@ -26,6 +26,9 @@ export const jobKeys = {
   metricsRefereeGzip: (job: string) => jobKey(job, 'metrics_referee.json.gz'),
   /** What a collection needs to know; kept so that it can be replayed. */
   metricsRequest: (job: string) => jobKey(job, 'metrics.request.json'),
+  /** Attempts of an activity that went wrong, for `holdfast show`. */
+  flight: (job: string, activityId: string) => jobKey(job, 'flight', `${activityId}.json`),
+  flights: (job: string) => jobKey(job, 'flight'),
   /** The full document. */
   metrics: (job: string) => jobKey(job, 'metrics.json'),
 };

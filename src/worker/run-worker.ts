@@ -1,9 +1,11 @@
 import { existsSync, readFileSync } from 'node:fs';
+import { hostname } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { Client, Connection } from '@temporalio/client';
 import { NativeConnection, Worker } from '@temporalio/worker';
 import { createControlActivities, createCoordinatorActivities, createEngineActivities } from '../activities/index.js';
 import { createEngineSlots, type EngineSlots } from '../activities/engine-slots.js';
+import { createFlightLog } from '../activities/flight-log.js';
 import { createProvisionMachine } from '../activities/provision-machine.js';
 import type { SharedDeps } from '../activities/deps.js';
 import { createPlanVault } from '../activities/plan-vault.js';
@@ -62,6 +64,7 @@ export async function runWorker(options: {
     hub: createTraceHub(),
     logger,
     metrics,
+    flight: createFlightLog(store, `${String(process.pid)}@${hostname()}`),
     lifecycle: { handover: handover.signal },
   };
   const engines = new Map(
@@ -160,6 +163,8 @@ async function createWorkers(parts: WorkerParts): Promise<WorkerGroups> {
     connection,
     namespace,
     dataConverter,
+    identity: shared.flight.worker,
+    interceptors: { activity: [shared.flight.interceptor] },
     shutdownGraceTime: config.worker.shutdownGrace,
     maxHeartbeatThrottleInterval: config.worker.heartbeatThrottle,
     defaultHeartbeatThrottleInterval: config.worker.heartbeatThrottle,

@@ -40,7 +40,7 @@ export function createHold(holdMs: number, onHold: (hold: { untilMs: number } | 
       const verdict = verdicts.get(attempt);
       if (released || verdict?.again !== false || verdict.outcome.kind !== 'failed') return;
       onHold({ untilMs: Date.now() + holdMs });
-      await condition(() => released, holdMs);
+      await condition(() => released, holdMs, { summary: 'hold for debugging' });
       onHold(undefined);
     },
   };

@@ -38,7 +38,7 @@ export function watchInterruptions(): Interruptions {
     startJobTimer(limitMs) {
       timer = new CancellationScope();
       void timer
-        .run(() => sleep(limitMs))
+        .run(() => sleep(limitMs, { summary: 'time limit of the job' }))
         .then(
           () => interrupt({ kind: 'job_timeout', limitMs }),
           () => undefined, // cancelled below: the job was in time
@@ -58,7 +58,7 @@ export function watchInterruptions(): Interruptions {
       );
       if (limit !== undefined) {
         void scope
-          .run(() => sleep(limit.ms))
+          .run(() => sleep(limit.ms, { summary: 'time limit of the script' }))
           .then(
             () => (limitHit = limit.interruption),
             () => undefined,

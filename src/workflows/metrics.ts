@@ -74,7 +74,9 @@ export function createMetricsCollection(job: () => JobContext): MetricsCollectio
       context.background(collection);
     },
     async waitGrace() {
-      if (collection !== undefined && graceMs > 0) await Promise.race([collection, sleep(graceMs)]);
+      if (collection !== undefined && graceMs > 0) {
+        await Promise.race([collection, sleep(graceMs, { summary: 'grace for the upload of metrics' })]);
+      }
       graceOver = true;
       uploading?.cancel();
     },

@@ -1,0 +1,111 @@
+import { randomBytes } from 'node:crypto';
+import {
+  isGrpcServiceError,
+  WorkflowNotFoundError,
+  WorkflowUpdateRPCTimeoutOrCancelledError,
+  type Client,
+} from '@temporalio/client';
+import type { PayloadCodec } from '@temporalio/common';
+import type { CiJobResult, JobStatus } from '../contracts/ci-job.js';
+import type { Fault } from '../contracts/faults.js';
+import type { JobLife } from '../contracts/job-life.js';
+import { RELEASE_SIGNAL, RESULT_UPDATE } from '../contracts/names.js';
+import type { Store } from '../store/store.js';
+import { closedResult } from './closed-result.js';
+import { readStatus } from './job-status.js';
+import { faultOfJob, readJobLife } from './life/job-life.js';
+import { followTrace } from './trace-follower.js';
+import { guarded } from './reach.js';
+
+/** One wait for an update; the server ends longer ones. */
+const RESULT_POLL_MS = 20_000;
+
+export interface JobHandle {
+  readonly id: string;
+  readonly workflowId: string;
+  /** Returns when the job's final status is decided; metrics may still be on their way. Waits as long as it takes. */
+  result(): Promise<CiJobResult>;
+  /** Byte for byte. @param options.follow go on until the trace is whole (default) */
+  trace(options?: { follow?: boolean; signal?: AbortSignal }): AsyncIterable<Buffer>;
+  status(): Promise<JobStatus>;
+  /** The flight recorder: status, every activity with every attempt, and whose fault a failure is. */
+  flight(): Promise<JobFlight>;
+  /** Ordinary workflow cancellation: after_script still runs. */
+  cancel(reason?: string): Promise<void>;
+  /** Ends a hold for debugging. */
+  release(): Promise<void>;
+}
+
+export interface JobFlight extends JobStatus {
+  /** Who must act; null: nobody, or nothing is known to have failed. */
+  fault: Fault | null;
+  life: JobLife;
+}
+
+export interface JobHandleDeps {
+  temporal: Client;
+  store: Store;
+  codec: PayloadCodec;
+  /** Of Temporal, for messages. */
+  address: string;
+}
+
+/** One job, by its whole workflow id. Nothing is asked of anybody yet. */
+export function createJobHandle(deps: JobHandleDeps, workflowId: string): JobHandle {
+  const { temporal, store, address } = deps;
+  const workflow = temporal.workflow.getHandle(workflowId);
+  // One update for all waits of this handle: asking again attaches to it and adds nothing to the history.
+  const updateId = `result-${randomBytes(6).toString('hex')}`;
+
+  async function isClosed(): Promise<boolean> {
+    return (await guarded(() => workflow.describe(), address)).status.name !== 'RUNNING';
+  }
+
+  return {
+    id: workflowId.slice(workflowId.lastIndexOf('/') + 1),
+    workflowId,
+    async result() {
+      for (;;) {
+        const decided = await askForResult(temporal, workflowId, updateId);
+        if (decided !== undefined) return decided;
+        if (await isClosed()) return await closedResult(temporal, workflowId);
+      }
+    },
+    trace: ({ follow = true, signal } = {}) =>
+      followTrace(store, workflowId, { follow, isOver: isClosed, ...(signal === undefined ? {} : { signal }) }),
+    status: () => readStatus(temporal, workflowId, address),
+    async flight() {
+      const status = await readStatus(temporal, workflowId, address);
+      const life = await guarded(() => readJobLife(deps, status), address);
+      return { ...status, fault: faultOfJob(status, life.activities), life };
+    },
+    async cancel(reason) {
+      await guarded(
+        () =>
+          temporal.workflowService.requestCancelWorkflowExecution({
+            namespace: temporal.options.namespace,
+            workflowExecution: { workflowId },
+            identity: temporal.options.identity,
+            requestId: randomBytes(16).toString('hex'),
+            reason: reason ?? '',
+          }),
+        address,
+      );
+    },
+    release: () => guarded(() => workflow.signal(RELEASE_SIGNAL), address),
+  };
+}
+
+/** @returns undefined when nothing was decided in this wait, or the workflow has closed */
+async function askForResult(temporal: Client, workflowId: string, updateId: string): Promise<CiJobResult | undefined> {
+  try {
+    return await temporal.withDeadline(Date.now() + RESULT_POLL_MS, () =>
+      temporal.workflow.getHandle(workflowId).executeUpdate<CiJobResult, []>(RESULT_UPDATE, { updateId }),
+    );
+  } catch (error) {
+    if (error instanceof WorkflowUpdateRPCTimeoutOrCancelledError || error instanceof WorkflowNotFoundError)
+      return undefined;
+    if (isGrpcServiceError(error)) return undefined; // away for a moment: `isClosed` says whether it is more than that
+    throw error;
+  }
+}
