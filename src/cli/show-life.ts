@@ -17,7 +17,7 @@ export function describeLife({ queuedAt, life }: Pick<JobFlight, 'queuedAt' | 'l
   const blocks = [
     ...life.events.map((event) => ({ at: event.at, rows: [eventRow(event, begin)] })),
     ...life.activities.map((activity) => ({
-      at: activity.startedAt ?? activity.scheduledAt,
+      at: begunAt(activity),
       rows: activityRows(activity, begin),
     })),
   ].sort((a, b) => a.at.localeCompare(b.at));
@@ -32,15 +32,21 @@ function activityRows(activity: ActivityLife, begin: number): Row[] {
   const { attempts, troubles } = activity;
   const last = attempts.at(-1);
   const head: Row = {
-    at: since(activity.startedAt ?? activity.scheduledAt, begin),
+    at: since(begunAt(activity), begin),
     name: activity.activity,
     about: activity.summary,
-    took: tookOf(activity.startedAt, activity.finishedAt),
+    took: tookOf(begunAt(activity), activity.finishedAt),
     says: stateWords(activity, last),
   };
   const details =
     attempts.length > 1 || last?.failure != null ? attempts.map((attempt) => attemptRow(attempt, begin)) : [];
   return [head, ...details, ...troubles.map((trouble) => troubleRow(trouble, begin))];
+}
+
+/** Of the first attempt, which may have left no word. */
+function begunAt({ scheduledAt, startedAt, attempts }: ActivityLife): string {
+  if (attempts.length <= 1) return startedAt ?? scheduledAt;
+  return attempts[0]?.startedAt ?? scheduledAt;
 }
 
 function stateWords({ state, scheduledAt, startedAt, queue }: ActivityLife, last: AttemptLife | undefined): string {

@@ -143,8 +143,9 @@ export const FAILURE_CODES = {
   },
   WORKER_LOST: {
     fault: 'runner',
-    meaning: 'The worker was not heard of any more: killed, out of memory, paused, or cut off from Temporal',
-    remedy: "Look at the worker's end in its log and in the kernel's; the script went on meanwhile",
+    meaning: 'The worker was not heard of any more',
+    remedy:
+      "It was killed, ran out of memory, was paused or cut off from Temporal: look at its log and the kernel's. The script went on meanwhile",
   },
   TIME_LIMIT: {
     fault: 'runner',

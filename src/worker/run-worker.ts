@@ -38,6 +38,9 @@ import { startWebPages } from './web.js';
 /** The longest that one provisioning may take (`workflows/activity-stubs.ts`). */
 const PROVISION_LIMIT = '40m';
 
+/** A workflow waits so long for the worker that has it in memory, which may be dead, before another one reads its history. */
+const STICKY_PATIENCE = '3s';
+
 /** SIGTERM: the process is to be gone within 10 s (docs: contract, "Fine print"). */
 const HANDOVER_PATIENCE_MS = 4_000;
 /** SIGQUIT: longer than GitLab holds a request. */
@@ -166,6 +169,7 @@ async function createWorkers(parts: WorkerParts): Promise<WorkerGroups> {
     identity: shared.flight.worker,
     interceptors: { activity: [shared.flight.interceptor] },
     shutdownGraceTime: config.worker.shutdownGrace,
+    stickyQueueScheduleToStartTimeout: STICKY_PATIENCE,
     maxHeartbeatThrottleInterval: config.worker.heartbeatThrottle,
     defaultHeartbeatThrottleInterval: config.worker.heartbeatThrottle,
   };
