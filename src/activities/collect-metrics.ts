@@ -6,22 +6,32 @@ import type { Engine } from '../machines/engine.js';
 import { collectMetrics, type CollectRequest } from '../metrics/collect.js';
 import { MetricsDocument, toReferee } from '../metrics/document.js';
 import { PrometheusError, type PrometheusClient } from '../metrics/prometheus-client.js';
-import type { MetricQueries } from '../metrics/queries.js';
+import type { QuerySet } from '../metrics/queries.js';
+import type { FlagRule } from '../metrics/rules.js';
+import { summarizeRun } from '../metrics/run-summary.js';
+import { keepRun } from '../metrics/usage-log.js';
+import type { Aggregate } from '../metrics/values.js';
 import { jobKeys } from '../store/keys.js';
 import type { Store } from '../store/store.js';
+import type { UsageMetrics } from '../telemetry/usage-metrics.js';
 import { beating } from './beat.js';
 import type { SharedDeps } from './deps.js';
 
 export interface MetricsDeps extends SharedDeps {
   prometheus: PrometheusClient | undefined;
   engines: ReadonlyMap<string, Engine>;
-  metricsSettings: {
-    queries: MetricQueries;
+  usage: UsageMetrics;
+  metricsSettings: QuerySet & {
     stepMs: number;
     scrapeWaitMs: number;
-    aggregate: 'sum' | 'max' | 'avg';
+    aggregate: Aggregate;
+    rules: readonly FlagRule[];
+    usageRuns: number;
   };
 }
+
+/** A scrape at either end may be missing; less than this is worth telling. */
+const WHOLE = 0.9;
 
 /** @returns activities `collectMetrics` and `replayJobMetrics` */
 export function createMetricsActivities(deps: MetricsDeps): Pick<Activities, 'collectMetrics' | 'replayJobMetrics'> {
@@ -30,9 +40,7 @@ export function createMetricsActivities(deps: MetricsDeps): Pick<Activities, 'co
       beating(deps.lifecycle, async (signal) => {
         // For the replay, should this collection never succeed.
         await deps.store.write(jobKeys.metricsRequest(input.workflowId), JSON.stringify(input));
-        const result = await collectAndKeep(deps, input, signal);
-        deps.metrics.metricsCollections.inc({ outcome: result.outcome });
-        return result;
+        return await collectAndKeep(deps, input, signal);
       }),
     replayJobMetrics: (input) => beating(deps.lifecycle, (signal) => replay(deps, input, signal)),
   };
@@ -45,23 +53,73 @@ async function collectAndKeep(
 ): Promise<MetricsResult> {
   if (deps.prometheus === undefined) throw unconfigured();
   const document = await collect(deps.prometheus, requestOf(deps, input), deps, signal);
+  const result = await keep(deps, input, document);
+  await keepUsage(deps, document);
+  tellFlags(deps, input, document);
+  deps.metrics.metricsCollections.inc({ outcome: result.outcome });
+  return result;
+}
+
+async function keep(
+  { store }: MetricsDeps,
+  input: CollectMetricsInput,
+  document: MetricsDocument,
+): Promise<MetricsResult> {
+  const { workflowId, toCoordinator } = input;
   const referee = Buffer.from(JSON.stringify(toReferee(document)));
-  await deps.store.write(jobKeys.metricsReferee(input.workflowId), referee);
-  if (document.outcome === 'no_samples') {
-    await deps.store.write(jobKeys.metrics(input.workflowId), JSON.stringify(document));
-    return { state: 'failed', outcome: 'no_samples', reason: 'Prometheus has no samples of the machine', flags: [] };
+  await store.write(jobKeys.metricsReferee(workflowId), referee);
+  if (document.outcome !== 'samples') {
+    await store.write(jobKeys.metrics(workflowId), JSON.stringify(document));
+    const outcome = document.outcome === 'refused' ? 'failed' : 'no_samples';
+    return { state: 'failed', outcome, reason: whyNothing(document), flags: [] };
   }
-  const delivery = input.toCoordinator ? 'stored' : 'uploaded';
-  await deps.store.write(jobKeys.metrics(input.workflowId), JSON.stringify({ ...document, delivery }));
+  const delivery = toCoordinator ? 'stored' : 'uploaded';
+  await store.write(jobKeys.metrics(workflowId), JSON.stringify({ ...document, delivery }));
   return {
     state: delivery,
     outcome: delivery,
-    reason: input.toCoordinator
+    reason: toCoordinator
       ? 'collected too late for the coordinator, which takes no more artifacts for this job; kept in the store'
-      : `${String(document.series.length)} series`,
-    flags: [],
-    ...(input.toCoordinator ? { artifact: await keepArtifact(deps.store, input.workflowId, referee) } : {}),
+      : whatIsThere(document),
+    flags: (document.flags ?? []).map(({ name }) => name),
+    ...(toCoordinator ? { artifact: await keepArtifact(store, workflowId, referee) } : {}),
   };
+}
+
+function whyNothing({ outcome, machine, skipped }: MetricsDocument): string {
+  if (outcome === 'no_samples') return `Prometheus has no samples of machine ${machine}`;
+  return `Prometheus refused every query: ${skipped.map(({ query, reason }) => `${query}: ${reason}`).join('; ')}`;
+}
+
+function whatIsThere({ series, skipped, coverage }: MetricsDocument): string {
+  const parts = [`${String(series.length)} series`];
+  if (skipped.length > 0) parts.push(`skipped: ${skipped.map(({ query }) => query).join(', ')}`);
+  if (coverage !== undefined && coverage < WHOLE)
+    parts.push(`samples for ${String(Math.round(coverage * 100))} % of the time: Prometheus was away or is behind`);
+  return parts.join('; ');
+}
+
+/** Numbers for right-sizing; an out-of-memory kill counts also when nothing was measured. */
+async function keepUsage(
+  { store, usage, metrics, metricsSettings }: MetricsDeps,
+  document: MetricsDocument,
+): Promise<void> {
+  const run = summarizeRun(document);
+  await keepRun(store, run, metricsSettings.usageRuns);
+  usage.record(run);
+  metrics.oomKills.inc(run.oomKills);
+}
+
+/** A line for a person; what follows from it is theirs to decide. */
+function tellFlags(
+  { logger, metrics }: MetricsDeps,
+  { workflowId, project, name }: CollectMetricsInput,
+  document: MetricsDocument,
+): void {
+  for (const { name: flag, value, threshold } of document.flags ?? []) {
+    metrics.flaggedJobs.inc({ flag });
+    logger.warn({ job: workflowId, project, name, flag, value, threshold }, 'A job has met a rule of metrics.rules');
+  }
 }
 
 /** Really gzipped, unlike the reference's, and with no time in it: the same points give the same bytes. */
@@ -83,6 +141,8 @@ function requestOf(deps: MetricsDeps, input: CollectMetricsInput): CollectReques
     selector: engine?.metricsLabel(input.machine) ?? { name: 'machine', value: input.machine },
     window: input.window,
     stages: input.stages,
+    limits: input.limits,
+    oomKills: input.oomKills,
     ...deps.metricsSettings,
   };
 }

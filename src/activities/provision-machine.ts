@@ -59,6 +59,7 @@ async function provision(deps: ProvisionDeps, input: ProvisionInput, signal: Abo
     ...(input.coordinator === undefined ? {} : { coordinator: input.coordinator }),
   });
   const trace = await writeHeader(deps, input, plan);
+  const provisioningAtMs = Date.now();
   const preparing = setTimeout(() => void sayPreparing(deps, input.workflowId), SAY_PREPARING_MS);
   try {
     const description = await engine.acquire(requestOf(input, plan, settings), { signal });
@@ -76,7 +77,9 @@ async function provision(deps: ProvisionDeps, input: ProvisionInput, signal: Abo
       metrics: deps.metricsSettings,
       scriptTimeoutMs: plan.scriptTimeoutMs,
       afterScriptTimeoutMs: plan.afterScriptTimeoutMs,
+      provisioningAtMs,
       readyAtMs,
+      limits: { cpus: settings.cpus ?? null, memoryBytes: settings.memoryBytes ?? null },
     };
   } catch (error) {
     if (signal.aborted) throw error;

@@ -35,7 +35,6 @@ async function runChecks(config: Config): Promise<CheckResult[]> {
   const { silentLogger } = await import('../telemetry/logger.js');
   const { createDockerEngine } = await import('../machines/docker/docker-engine.js');
   const { openStore } = await import('../store/open-store.js');
-  const { openPrometheus } = await import('../worker/metrics-parts.js');
   const { createHoldfastClient } = await import('../client.js');
   return await Promise.all([
     attempt(`temporal ${config.temporal.address}`, async () => {
@@ -59,15 +58,27 @@ async function runChecks(config: Config): Promise<CheckResult[]> {
     ),
     ...(config.metrics.prometheusUrl === undefined
       ? []
-      : [
-          attempt(`prometheus ${config.metrics.prometheusUrl}`, async () => {
-            const prometheus = openPrometheus(config);
-            await prometheus?.ready();
-            await prometheus?.close();
-            return 'is ready';
-          }),
-        ]),
+      : [attempt(`prometheus ${config.metrics.prometheusUrl}`, () => checkPrometheus(config))]),
   ]);
+}
+
+/** Reachable, lets us in, and takes every query of the configuration. */
+async function checkPrometheus(config: Config): Promise<string> {
+  const { openPrometheus } = await import('../worker/metrics-parts.js');
+  const { checkQueries } = await import('../metrics/check-queries.js');
+  const { chooseQueries } = await import('../metrics/queries.js');
+  const { toRules } = await import('../metrics/rules.js');
+  const { queries } = chooseQueries(config.metrics);
+  const rules = toRules(config.metrics.rules);
+  const prometheus = openPrometheus(config);
+  if (prometheus === undefined) return 'is not configured';
+  try {
+    await prometheus.ready();
+    await checkQueries(prometheus, { queries, rules, stepMs: config.metrics.step });
+  } finally {
+    await prometheus.close();
+  }
+  return `is ready and accepts ${String(Object.keys(queries).length)} queries and ${String(rules.length)} rules`;
 }
 
 async function attempt(what: string, work: () => Promise<string>): Promise<CheckResult> {

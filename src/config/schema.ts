@@ -2,6 +2,9 @@ import { z } from 'zod';
 import { PULL_POLICIES } from '../contracts/job-spec.js';
 import { DEFAULT_POOL, DEFAULT_TASK_QUEUE } from '../contracts/names.js';
 import { parseDuration } from '../job/durations.js';
+import { QUERY_PRESET_NAMES } from '../metrics/queries.js';
+import { RULE_PRESET_NAMES } from '../metrics/rules.js';
+import { AGGREGATES } from '../metrics/values.js';
 import { LOG_LEVELS } from '../telemetry/logger.js';
 import { isLoopbackHost } from './loopback.js';
 
@@ -24,6 +27,18 @@ function duration(fallback: string, bounds: { minMs?: number } = {}) {
       return z.NEVER;
     })
     .prefault(fallback);
+}
+
+function optionalDuration() {
+  return z
+    .union([z.string(), z.number()])
+    .transform((value, context) => {
+      const ms = parseDuration(String(value));
+      if (ms !== undefined) return ms;
+      context.addIssue({ code: 'custom', message: 'must be a time such as "5s" or "1h"' });
+      return z.NEVER;
+    })
+    .optional();
 }
 
 const UNITS: Record<string, number> = { '': 1, b: 1, k: 1024, m: 1024 ** 2, g: 1024 ** 3, t: 1024 ** 4 };
@@ -163,6 +178,27 @@ const Gitlab = z.strictObject({
   ),
 });
 
+const QueryName = z.string().regex(/^[a-zA-Z_][a-zA-Z0-9_.-]{0,62}$/, {
+  error: 'must be a short name of letters, digits, "_", "-" and "."',
+});
+const FlagName = z.string().regex(/^[a-z][a-z0-9_-]{0,40}$/, {
+  error: 'must be a short name of small letters, digits, "_" and "-"',
+});
+
+/** Presets first: they alone have the key `preset`. */
+const Rule = z.union(
+  [
+    z.strictObject({
+      preset: z.enum(RULE_PRESET_NAMES),
+      name: FlagName.optional(),
+      threshold: z.number().optional(),
+      longerThan: optionalDuration(),
+    }),
+    z.strictObject({ name: FlagName, query: Text, threshold: z.number(), longerThan: duration('0s') }),
+  ],
+  { error: `must have \`preset\` (${RULE_PRESET_NAMES.join(', ')}), or \`name\`, \`query\` and \`threshold\`` },
+);
+
 const Metrics = z.strictObject({
   enabled: z.boolean().default(true),
   prometheusUrl: Url.optional(),
@@ -171,18 +207,33 @@ const Metrics = z.strictObject({
   giveUpAfter: duration('24h', { minMs: 1000 }),
   scrapeWait: duration('15s').describe('how long to wait for the scrape that covers the end of the script'),
   sampleInterval: duration('2s', { minMs: 200 }).describe('how often the worker samples its machines'),
-  queries: z
-    .record(Text, Text)
+  preset: z
+    .enum(QUERY_PRESET_NAMES)
     .optional()
-    .describe('name: PromQL with {selector} and {interval}; default: the built-in ones'),
-  aggregate: z
-    .enum(['sum', 'max', 'avg'])
-    .default('sum')
-    .describe("how several series become one in GitLab's artifact"),
+    .describe(
+      'built-in queries, by exporter; `queries` are added and outrank them. Default: `holdfast` where there are no `queries`',
+    ),
+  queries: z
+    .record(QueryName, z.union([Text, z.strictObject({ promql: Text, aggregate: z.enum(AGGREGATES).optional() })]))
+    .optional()
+    .describe('name: PromQL with {selector} and {interval}, or {promql, aggregate}; without a preset only these'),
+  aggregate: z.enum(AGGREGATES).default('sum').describe("how several series become one in GitLab's artifact"),
+  rules: z.array(Rule).default([]).describe('flags for a person to look at (HoldfastFlags)'),
+  maxQueries: z.int().min(1).max(1000).default(8).describe('questions to Prometheus at once, of one worker'),
+  timeout: duration('30s', { minMs: 100 }).describe('the most that one question to Prometheus may take'),
+  usageRuns: z.int().min(1).max(1000).default(20).describe('runs of each job name kept for `holdfast usage`'),
+  usageSeries: z
+    .int()
+    .min(0)
+    .max(10_000)
+    .default(50)
+    .describe('job names with gauges of their own on /metrics, the latest'),
   headers: z.record(Text, z.string()).default({}),
   bearerTokenFile: Text.optional(),
   basicAuth: z.strictObject({ username: Text, passwordFile: Text }).optional(),
-  ca: Text.optional(),
+  ca: Text.optional().describe("PEM file; default: the system's authorities"),
+  cert: Text.optional().describe('PEM file of a client certificate, with its key in `key`'),
+  key: Text.optional(),
 });
 
 /** All the numbers of the worker process, with their reasons. */

@@ -71,8 +71,12 @@ export interface Provisioned extends MachineRef {
   metrics: { enabled: boolean; graceMs: number; giveUpAfterMs: number };
   scriptTimeoutMs: number | null;
   afterScriptTimeoutMs: number;
-  /** When the machine was there: where the metrics' window begins. */
+  /** When its making began: where the metrics' window begins. */
+  provisioningAtMs: number;
+  /** When the machine was there. */
   readyAtMs: number;
+  /** Of its build container; null: none. */
+  limits: { cpus: number | null; memoryBytes: number | null };
 }
 
 export interface StepInput extends MachineRef {
@@ -158,6 +162,9 @@ export interface CollectMetricsInput extends JobRef {
   project: string;
   window: { startMs: number; endMs: number };
   stages: StageTime[];
+  limits: Provisioned['limits'];
+  /** Steps whose container was killed by the kernel for its memory. */
+  oomKills: number;
   /** There is a coordinator, whose artifact the workflow sends, so here it is only made. */
   toCoordinator: boolean;
 }

@@ -65,6 +65,8 @@ export interface StepStatus {
   exitCode: number | null;
   /** Deliveries of the step's activity; more than one means that a worker was replaced under it. The script still ran once. */
   attempts: number;
+  /** The kernel killed its container for its memory. */
+  oomKilled?: boolean;
 }
 
 export interface ArtifactStatus {

@@ -84,7 +84,13 @@ describe('the end of the window', () => {
     expect(document.scrapeIntervalMs).toBe(2000);
     expect(document.series[0]?.values.at(-1)?.[0]).toBe((END_MS + 800) / 1000);
     expect(world.elapsedMs()).toBeLessThan(1500);
-    expect(world.looks.length).toBeLessThan(5);
+    expect(world.looks.length).toBeLessThan(6);
+  });
+
+  it('is the second scrape of a job that was over before the first: one sample makes no rate', async () => {
+    const world = scripted({ nowMs: END_MS, scrapes: { firstMs: END_MS + 1000, everyMs: 5000 } });
+
+    expect((await run(world)).window.endMs).toBe(END_MS + 6000);
   });
 
   it('is the end of the script when no scrape comes in time', async () => {
@@ -103,7 +109,7 @@ describe('the end of the window', () => {
     const document = await run(world);
 
     expect(document.window.endMs).toBe(END_MS + 800);
-    expect(world.looks).toHaveLength(1);
+    expect(world.looks.filter(({ query }) => !query.includes('__name__'))).toHaveLength(1);
     expect(world.looks[0]?.atMs).toBe(END_MS + 15_000);
     expect(world.elapsedMs()).toBe(0);
   });
@@ -197,16 +203,33 @@ describe('the outcome', () => {
     expect(document.series.map(({ query }) => query)).toEqual(['cpu']);
   });
 
-  it('is not no_samples when every query was refused: nothing is known then', async () => {
+  it('is refused, not no_samples, when every query was refused: nothing is known then', async () => {
     const world = scripted({
       nowMs: END_MS + 86_400_000,
       refuse: () => new PrometheusError('PROMETHEUS_REFUSED', 'parse error'),
     });
 
-    await expect(run(world)).rejects.toMatchObject({
-      code: 'PROMETHEUS_REFUSED',
-      retryable: false,
-      message: expect.stringContaining('cpu: parse error') as string,
-    });
+    const document = await run(world);
+
+    expect(document.outcome).toBe('refused');
+    expect(document.skipped).toEqual([{ query: 'cpu', reason: 'parse error' }]);
+  });
+
+  it('names the rule that was refused, and keeps the graphs', async () => {
+    const world = scripted({ nowMs: END_MS, scrapes: { firstMs: START_MS, everyMs: 1000 } });
+    const refusing = {
+      ...world.prometheus,
+      query: (query: string, signal?: AbortSignal, atMs?: number) =>
+        query === '(('
+          ? Promise.reject(new PrometheusError('PROMETHEUS_REFUSED', 'parse error'))
+          : world.prometheus.query(query, signal, atMs),
+    };
+    const rules = [{ name: 'odd', query: '((', threshold: 1, longerThanMs: 0 }];
+
+    const document = await collectMetrics(refusing, { ...request, rules }, new AbortController().signal, world.clock);
+
+    expect(document.outcome).toBe('samples');
+    expect(document.flags).toEqual([]);
+    expect(document.skipped).toEqual([{ query: 'rule odd', reason: 'parse error' }]);
   });
 });

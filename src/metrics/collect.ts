@@ -1,10 +1,13 @@
 import { systemClock, type Clock } from './clock.js';
-import type { MetricsDocument } from './document.js';
+import type { MachineLimits, MetricsDocument } from './document.js';
 import { PrometheusError } from './errors.js';
+import { findFlags } from './flags.js';
 import { waitForLastScrape, type LastScrape, type ScrapeWait } from './last-scrape.js';
 import type { PrometheusClient, Series } from './prometheus-client.js';
 import { fillQuery } from './queries.js';
 import { alignToEnd, chooseStep, splitRange, type QueryRange } from './range.js';
+import type { FlagRule } from './rules.js';
+import { collectTotals } from './totals.js';
 
 export interface CollectRequest extends ScrapeWait {
   /** Workflow id. */
@@ -17,12 +20,16 @@ export interface CollectRequest extends ScrapeWait {
   /** The finest step wanted; a long job or a slow scrape makes it a multiple. */
   stepMs: number;
   aggregate: MetricsDocument['aggregate'];
+  aggregates?: NonNullable<MetricsDocument['aggregates']>;
+  limits?: MachineLimits;
+  oomKills?: number;
+  rules?: readonly FlagRule[];
 }
 
 /**
  * Everything about one job's machine in its window. A Prometheus that cannot be asked is an error (try again later); a query
  * that it refuses stands in the document with the reason; a machine that it never saw is the outcome `no_samples`.
- * @throws PrometheusError when the whole collection should be tried again, or, not retryable, when every query was refused
+ * @throws PrometheusError when the whole collection should be tried again
  */
 export async function collectMetrics(
   prometheus: PrometheusClient,
@@ -30,17 +37,34 @@ export async function collectMetrics(
   signal: AbortSignal,
   clock: Clock = systemClock,
 ): Promise<MetricsDocument> {
-  const last = await waitForLastScrape({ prometheus, clock, signal }, request);
+  // A Prometheus that refuses even this refuses the queries, too, and they say why.
+  const last = await unlessRefused(
+    () => waitForLastScrape({ prometheus, clock, signal }, request),
+    (): LastScrape => ({
+      endMs: request.window.endMs,
+    }),
+  );
   const window = { startMs: Math.min(request.window.startMs, last.endMs), endMs: last.endMs };
   const stepMs = chooseStep(window.endMs - window.startMs, request.stepMs, last.scrapeIntervalMs);
   const queries = Object.fromEntries(
     Object.entries(request.queries).map(([query, template]) => [query, fillQuery(template, request.selector, stepMs)]),
   );
   const answers = await queryAll(prometheus, queries, alignToEnd(window, stepMs), signal);
-  return toDocument(request, { last, window, stepMs, queries, ...answers, collectedAtMs: clock.now() });
+  const facts =
+    answers.outcome === 'samples' ? await findFacts(prometheus, request, { ...last, window, stepMs }, signal) : NOTHING;
+  return toDocument(request, {
+    last,
+    window,
+    stepMs,
+    queries,
+    ...answers,
+    ...facts,
+    skipped: [...answers.skipped, ...facts.skipped],
+    collectedAtMs: clock.now(),
+  });
 }
 
-type Answers = Pick<MetricsDocument, 'series' | 'skipped'>;
+type Answers = Pick<MetricsDocument, 'series' | 'skipped' | 'outcome'>;
 
 /** One after another: a job's metrics are in no hurry, and Prometheus serves people too. */
 async function queryAll(
@@ -49,28 +73,66 @@ async function queryAll(
   range: QueryRange,
   signal: AbortSignal,
 ): Promise<Answers> {
-  const answers: Answers = { series: [], skipped: [] };
+  const series: Answers['series'] = [];
+  const skipped: Answers['skipped'] = [];
   for (const [query, text] of Object.entries(queries)) {
     try {
       const found = await queryInRanges(prometheus, text, range, signal);
-      answers.series.push(...found.map(({ labels, values }) => ({ query, labels, values })));
+      series.push(...found.map(({ labels, values }) => ({ query, labels, values })));
     } catch (error) {
       if (!(error instanceof PrometheusError) || error.retryable) throw error;
-      answers.skipped.push({ query, reason: error.message });
+      skipped.push({ query, reason: error.message });
     }
   }
-  const count = Object.keys(queries).length;
-  if (count > 0 && answers.skipped.length === count) throw allRefused(answers.skipped);
-  return answers;
+  return { series, skipped, outcome: outcomeOf(series, skipped, Object.keys(queries).length) };
 }
 
-/** Nothing is known then of whether there are samples, so that is not an outcome to keep. */
-function allRefused(skipped: MetricsDocument['skipped']): PrometheusError {
-  const reasons = skipped.map(({ query, reason }) => `${query}: ${reason}`).join('; ');
-  return new PrometheusError('PROMETHEUS_REFUSED', `Every query of metrics.queries was refused: ${reasons}`);
+/** When every query was refused nothing is known of whether there are samples. */
+function outcomeOf(series: Answers['series'], skipped: Answers['skipped'], asked: number): Answers['outcome'] {
+  if (asked > 0 && skipped.length === asked) return 'refused';
+  return series.some(({ values }) => values.length > 0) ? 'samples' : 'no_samples';
 }
 
-interface Collected extends Answers {
+type Facts = Pick<MetricsDocument, 'totals' | 'coverage' | 'skipped'> & Required<Pick<MetricsDocument, 'flags'>>;
+const NOTHING: Facts = { skipped: [], flags: [] };
+
+/** What is not a graph: sums, and the flags. */
+async function findFacts(
+  prometheus: PrometheusClient,
+  request: CollectRequest,
+  { scrapeIntervalMs, window, stepMs }: LastScrape & Pick<MetricsDocument, 'window' | 'stepMs'>,
+  signal: AbortSignal,
+): Promise<Facts> {
+  const { selector, limits } = request;
+  const windowMs = window.endMs - window.startMs;
+  const context = {
+    selector,
+    limits,
+    stepMs,
+    windowMs,
+    endMs: window.endMs,
+    jobMs: request.window.endMs - request.window.startMs,
+  };
+  const flagged = await findFlags(prometheus, request.rules ?? [], context, signal);
+  // An interval is known only of our own metrics.
+  if (scrapeIntervalMs === undefined) return flagged;
+  const summed = await unlessRefused(
+    () => collectTotals(prometheus, { selector, window, scrapeIntervalMs }, signal),
+    (reason) => ({ skipped: [...flagged.skipped, { query: 'totals', reason }] }),
+  );
+  return { ...flagged, ...summed };
+}
+
+async function unlessRefused<T, U>(work: () => Promise<T>, otherwise: (reason: string) => U): Promise<T | U> {
+  try {
+    return await work();
+  } catch (error) {
+    if (!(error instanceof PrometheusError) || error.retryable) throw error;
+    return otherwise(error.message);
+  }
+}
+
+interface Collected extends Answers, Facts {
   last: LastScrape;
   window: MetricsDocument['window'];
   stepMs: number;
@@ -79,7 +141,7 @@ interface Collected extends Answers {
 }
 
 function toDocument(request: CollectRequest, collected: Collected): MetricsDocument {
-  const { job, name, project, machine, engine, selector, stages, aggregate } = request;
+  const { job, name, project, machine, engine, selector, stages, aggregate, aggregates, limits, oomKills } = request;
   const { last, ...found } = collected;
   return {
     version: 1,
@@ -88,11 +150,13 @@ function toDocument(request: CollectRequest, collected: Collected): MetricsDocum
     project,
     machine,
     engine,
-    outcome: collected.series.some(({ values }) => values.length > 0) ? 'samples' : 'no_samples',
     ...(last.scrapeIntervalMs === undefined ? {} : { scrapeIntervalMs: last.scrapeIntervalMs }),
     selector,
     stages,
     aggregate,
+    ...(aggregates === undefined ? {} : { aggregates }),
+    ...(limits === undefined ? {} : { limits }),
+    ...(oomKills === undefined ? {} : { oomKills }),
     ...found,
   };
 }

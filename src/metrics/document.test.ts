@@ -65,6 +65,14 @@ describe('toReferee', () => {
   });
 });
 
+describe('an aggregate of a single query', () => {
+  it('outranks the common one, for that query alone', () => {
+    const referee = toReferee({ ...document, aggregates: { cpu: 'max' } });
+
+    expect(referee['cpu']?.[1]).toEqual([6, '1']);
+  });
+});
+
 describe('the document', () => {
   it('survives being written and read', () => {
     expect(MetricsDocument.parse(JSON.parse(JSON.stringify(document)))).toEqual(document);

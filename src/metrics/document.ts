@@ -2,7 +2,21 @@ import { z } from 'zod';
 import { AGGREGATES, aggregateSeries, type Point } from './values.js';
 
 const Value = z.tuple([z.number(), z.string()]);
+/** A limit of the machine; null: none. */
+const Limits = z.object({ cpus: z.number().nullable(), memoryBytes: z.number().nullable() });
+export type MachineLimits = z.infer<typeof Limits>;
 const Stage = z.object({ name: z.string(), startedAtMs: z.number(), finishedAtMs: z.number() });
+
+/** Only what was measured. */
+const Totals = z.object({
+  cpuSeconds: z.number().optional(),
+  cpuThrottledSeconds: z.number().optional(),
+  networkReceiveBytes: z.number().optional(),
+  networkTransmitBytes: z.number().optional(),
+  diskReadBytes: z.number().optional(),
+  diskWrittenBytes: z.number().optional(),
+});
+export type MachineTotals = z.infer<typeof Totals>;
 
 /** What the store keeps of a job's metrics; `holdfast metrics --json` prints it. Times in `…Ms` are Unix milliseconds. */
 export const MetricsDocument = z.object({
@@ -13,9 +27,9 @@ export const MetricsDocument = z.object({
   project: z.string(),
   machine: z.string(),
   engine: z.string(),
-  /** `no_samples`: Prometheus answered, and has nothing of this machine in the window. */
-  outcome: z.enum(['samples', 'no_samples']),
-  /** From the machine being ready to the last scrape that covers the script's end. */
+  /** `no_samples`: Prometheus answered, and has nothing of this machine in the window. `refused`: it refused every query. */
+  outcome: z.enum(['samples', 'no_samples', 'refused']),
+  /** From the beginning of provisioning to the last scrape that covers the script's end. */
   window: z.object({ startMs: z.number(), endMs: z.number() }),
   stepMs: z.number(),
   /** How often Prometheus scraped the machine, as far as its samples tell. */
@@ -29,6 +43,17 @@ export const MetricsDocument = z.object({
   skipped: z.array(z.object({ query: z.string(), reason: z.string() })),
   /** How several series of a query become one in GitLab's artifact. */
   aggregate: z.enum(AGGREGATES),
+  /** The same for single queries, where the configuration says so. */
+  aggregates: z.record(z.string(), z.enum(AGGREGATES)).optional(),
+  limits: Limits.optional(),
+  /** What the machine used in all, from its counters; only with Holdfast's own metrics. */
+  totals: Totals.optional(),
+  /** Part of the machine's time for which there are samples, 0 to 1; only with Holdfast's own metrics. */
+  coverage: z.number().optional(),
+  /** Rules of `metrics.rules` that the job has met: evidence for a person, no verdict. */
+  flags: z.array(z.object({ name: z.string(), value: z.number(), threshold: z.number() })).optional(),
+  /** Steps whose container was killed by the kernel for its memory. */
+  oomKills: z.number().optional(),
   collectedAtMs: z.number(),
   /** Where GitLab's artifact went: to the coordinator, or no further than the store. */
   delivery: z.enum(['uploaded', 'stored']).optional(),
@@ -38,7 +63,7 @@ export type MetricsDocument = z.infer<typeof MetricsDocument>;
 /** A query's points, several series made one. */
 export function pointsOf(document: MetricsDocument, query: string): Point[] {
   const series = document.series.filter((candidate) => candidate.query === query).map(({ values }) => values);
-  return aggregateSeries(series, document.aggregate);
+  return aggregateSeries(series, document.aggregates?.[query] ?? document.aggregate);
 }
 
 /**

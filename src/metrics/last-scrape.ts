@@ -48,8 +48,10 @@ export async function waitForLastScrape(
     const scrapeIntervalMs = intervalOf(timesMs);
     const found = scrapeIntervalMs === undefined ? {} : { scrapeIntervalMs };
     const covering = timesMs.find((timeMs) => timeMs >= endMs);
-    if (covering !== undefined) return { endMs: covering, ...found };
-    if (nowMs >= deadlineMs) return { endMs, ...found };
+    // A machine's only sample makes no rate: of a job shorter than the scrape interval the second one tells what it used.
+    const second = covering === timesMs[0] ? timesMs[1] : covering;
+    if (second !== undefined) return { endMs: second, ...found };
+    if (nowMs >= deadlineMs) return { endMs: covering ?? endMs, ...found };
     const sleepMs = untilNextScrape(timesMs.at(-1), scrapeIntervalMs, nowMs) ?? lookMs;
     await clock.sleep(Math.min(sleepMs, deadlineMs - nowMs), signal);
   }

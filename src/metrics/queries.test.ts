@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { fillQuery, QUERY_PRESETS, toPromDuration } from './queries.js';
+import { chooseQueries, fillQuery, HOLDFAST_QUERIES, QUERY_PRESETS, toPromDuration } from './queries.js';
 
 const selector = { name: 'machine', value: 'hf-1' };
 
@@ -54,7 +54,7 @@ describe('the presets', () => {
   it.each(Object.entries(QUERY_PRESETS))(
     '%s asks for CPU, memory, network and disk of the selected machine',
     (_, queries) => {
-      expect(Object.keys(queries)).toEqual([
+      expect(Object.keys(queries).filter((name) => name !== 'cpu_throttled')).toEqual([
         'cpu',
         'memory',
         'network_receive',
@@ -65,4 +65,31 @@ describe('the presets', () => {
       for (const query of Object.values(queries)) expect(query).toContain('{selector}}');
     },
   );
+});
+
+describe('chooseQueries', () => {
+  it('takes the built-in preset where nothing is configured', () => {
+    expect(chooseQueries({})).toEqual({ queries: HOLDFAST_QUERIES, aggregates: {} });
+  });
+
+  it('takes only the own queries where there are some and no preset', () => {
+    expect(chooseQueries({ queries: { up: 'up{{selector}}' } })).toEqual({
+      queries: { up: 'up{{selector}}' },
+      aggregates: {},
+    });
+  });
+
+  it('puts own queries over those of a preset, each with its aggregate', () => {
+    const { queries, aggregates } = chooseQueries({
+      preset: 'node_exporter',
+      queries: { memory: { promql: 'm{{selector}}', aggregate: 'max' }, load: { promql: 'node_load1{{selector}}' } },
+    });
+
+    expect(queries).toEqual({
+      ...QUERY_PRESETS.node_exporter,
+      memory: 'm{{selector}}',
+      load: 'node_load1{{selector}}',
+    });
+    expect(aggregates).toEqual({ memory: 'max' });
+  });
 });

@@ -1,3 +1,5 @@
+import type { Aggregate } from './values.js';
+
 /** What is asked of Prometheus for a job, by name; `{selector}` and `{interval}` are filled in, all other braces are PromQL's. */
 export type MetricQueries = Readonly<Record<string, string>>;
 
@@ -25,6 +27,7 @@ export const CADVISOR_QUERIES: MetricQueries = {
   network_transmit: 'sum without (interface) (rate(container_network_transmit_bytes_total{{selector}}[{interval}]))',
   disk_read: 'sum without (device) (rate(container_fs_reads_bytes_total{{selector}}[{interval}]))',
   disk_write: 'sum without (device) (rate(container_fs_writes_bytes_total{{selector}}[{interval}]))',
+  cpu_throttled: 'rate(container_cpu_cfs_throttled_seconds_total{{selector}}[{interval}])',
 };
 
 const REAL_INTERFACES = 'device!~"lo|veth.*|docker.*|br-.*"';
@@ -48,6 +51,32 @@ export const QUERY_PRESETS = {
   node_exporter: NODE_EXPORTER_QUERIES,
 } as const satisfies Record<string, MetricQueries>;
 export type QueryPreset = keyof typeof QUERY_PRESETS;
+export const QUERY_PRESET_NAMES = ['holdfast', 'cadvisor', 'node_exporter'] as const satisfies readonly QueryPreset[];
+
+/** A query as the configuration has it: PromQL alone, or with how its series become one. */
+export type ConfiguredQuery = string | { promql: string; aggregate?: Aggregate | undefined };
+
+/** What is asked for a job, and how the several series of a query become one in GitLab's artifact where that is not the default. */
+export interface QuerySet {
+  queries: MetricQueries;
+  aggregates: Readonly<Record<string, Aggregate>>;
+}
+
+/** A preset's queries, and over them those of the configuration; without either the built-in preset, with queries alone only those. */
+export function chooseQueries(metrics: {
+  preset?: QueryPreset | undefined;
+  queries?: Readonly<Record<string, ConfiguredQuery>> | undefined;
+}): QuerySet {
+  const { queries: own } = metrics;
+  const preset = metrics.preset ?? (own === undefined ? 'holdfast' : undefined);
+  const queries: Record<string, string> = preset === undefined ? {} : { ...QUERY_PRESETS[preset] };
+  const aggregates: Record<string, Aggregate> = {};
+  for (const [name, query] of Object.entries(own ?? {})) {
+    queries[name] = typeof query === 'string' ? query : query.promql;
+    if (typeof query !== 'string' && query.aggregate !== undefined) aggregates[name] = query.aggregate;
+  }
+  return { queries, aggregates };
+}
 
 /**
  * Fills in a query's two placeholders; what is put in is not looked at again.

@@ -1,3 +1,5 @@
+import { createHash } from 'node:crypto';
+
 /** What is kept for a job, and under which key. `job` is the workflow id. */
 
 function jobKey(job: string, ...rest: string[]): string {
@@ -36,4 +38,18 @@ export const jobKeys = {
 /** Local cache: per project path and cache key. */
 export function cacheKey(project: string, key: string): string {
   return ['cache', encodeURIComponent(project), `${encodeURIComponent(key)}.tar.gz`].join('/');
+}
+
+/** Right-sizing: one small object a run. Hashed, because names are free text of any length; the object says them in full. */
+export const usageKeys = {
+  all: () => 'usage',
+  project: (project: string) => ['usage', hash(project)].join('/'),
+  name: (project: string, name: string) => ['usage', hash(project), hash(name)].join('/'),
+  /** Ordered by time. */
+  run: ({ project, name, job, endedAtMs }: { project: string; name: string; job: string; endedAtMs: number }) =>
+    ['usage', hash(project), hash(name), `${String(endedAtMs).padStart(15, '0')}-${hash(job)}.json`].join('/'),
+};
+
+function hash(text: string): string {
+  return createHash('sha256').update(text).digest('hex').slice(0, 16);
 }

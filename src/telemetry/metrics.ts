@@ -16,6 +16,8 @@ export interface WorkerMetrics {
   traceBytes: Counter;
   traceUploadLag: Histogram;
   metricsCollections: Counter<'outcome'>;
+  flaggedJobs: Counter<'flag'>;
+  oomKills: Counter;
 }
 
 /** GitLab runner's buckets (gitlab-protocol section 10), so that dashboards can be moved. */
@@ -102,6 +104,17 @@ export function createWorkerMetrics(version: { version: string; revision: string
       labelNames: ['outcome'],
       registers,
     }),
+    flaggedJobs: new Counter({
+      name: 'holdfast_flagged_jobs_total',
+      help: 'Jobs that met a rule of metrics.rules, by flag',
+      labelNames: ['flag'],
+      registers,
+    }),
+    oomKills: new Counter({
+      name: 'holdfast_oom_kills_total',
+      help: 'Steps whose container was killed for its memory',
+      registers,
+    }),
   };
   startAtZero(metrics);
   return metrics;
@@ -111,5 +124,6 @@ export function createWorkerMetrics(version: { version: string; revision: string
 function startAtZero({ jobs, jobsTotal, metricsCollections }: WorkerMetrics): void {
   for (const state of JOB_STATES) jobs.set({ state }, 0);
   for (const source of ['gitlab', 'client']) jobsTotal.inc({ source }, 0);
-  for (const outcome of ['uploaded', 'stored', 'no_samples', 'retried']) metricsCollections.inc({ outcome }, 0);
+  for (const outcome of ['uploaded', 'stored', 'no_samples', 'failed', 'retried'])
+    metricsCollections.inc({ outcome }, 0);
 }

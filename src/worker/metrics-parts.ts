@@ -3,8 +3,11 @@ import type { MetricsDeps } from '../activities/collect-metrics.js';
 import type { SharedDeps } from '../activities/deps.js';
 import type { Config } from '../config/schema.js';
 import type { Engine } from '../machines/engine.js';
+import { createUsageMetrics } from '../telemetry/usage-metrics.js';
 import { createPrometheusClient, type PrometheusClient } from '../metrics/prometheus-client.js';
-import { HOLDFAST_QUERIES } from '../metrics/queries.js';
+import { withQueryLimit } from '../metrics/limit.js';
+import { chooseQueries } from '../metrics/queries.js';
+import { toRules } from '../metrics/rules.js';
 
 /** What collecting metrics needs, from the configuration. */
 export function createMetricsParts(
@@ -19,8 +22,11 @@ export function createMetricsParts(
       ...shared,
       prometheus,
       engines,
+      usage: createUsageMetrics(shared.metrics.registry, config.metrics.usageSeries),
       metricsSettings: {
-        queries: config.metrics.queries ?? HOLDFAST_QUERIES,
+        ...chooseQueries(config.metrics),
+        rules: toRules(config.metrics.rules),
+        usageRuns: config.metrics.usageRuns,
         stepMs: config.metrics.step,
         scrapeWaitMs: config.metrics.scrapeWait,
         aggregate: config.metrics.aggregate,
@@ -30,7 +36,7 @@ export function createMetricsParts(
 }
 
 export function openPrometheus(config: Config): PrometheusClient | undefined {
-  const { prometheusUrl, headers, bearerTokenFile, basicAuth, ca } = config.metrics;
+  const { prometheusUrl, headers, bearerTokenFile, basicAuth, ca, cert, key } = config.metrics;
   if (prometheusUrl === undefined) return undefined;
   const secret = (file: string) => readFileSync(file, 'utf8').trim();
   const authorization =
@@ -39,9 +45,13 @@ export function openPrometheus(config: Config): PrometheusClient | undefined {
       : basicAuth === undefined
         ? undefined
         : `Basic ${Buffer.from(`${basicAuth.username}:${secret(basicAuth.passwordFile)}`).toString('base64')}`;
-  return createPrometheusClient({
+  const prometheus = createPrometheusClient({
     url: prometheusUrl,
+    timeoutMs: config.metrics.timeout,
     headers: { ...headers, ...(authorization === undefined ? {} : { authorization }) },
     ...(ca === undefined ? {} : { ca: secret(ca) }),
+    ...(cert === undefined ? {} : { cert: secret(cert) }),
+    ...(key === undefined ? {} : { key: secret(key) }),
   });
+  return withQueryLimit(prometheus, config.metrics.maxQueries);
 }

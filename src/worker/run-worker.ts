@@ -31,6 +31,7 @@ import { createHousekeeping, type Housekeeping } from './housekeeping.js';
 import { installRuntime } from './runtime.js';
 import { loadOrCreateKeys } from './keys.js';
 import { createMetricsParts } from './metrics-parts.js';
+import { startQueryCheck } from './query-check.js';
 import { serveUntilStopped, type WorkerGroups } from './serve.js';
 import { watchStopSignals, type StopSignals } from './stop-signal.js';
 import { startWebPages } from './web.js';
@@ -73,6 +74,13 @@ export async function runWorker(options: {
   const engines = new Map(
     config.engines.map((settings) => [settings.name, createDockerEngine({ settings, logger })] as const),
   );
+  const { prometheus, metricsDeps } = createMetricsParts(config, shared, engines);
+  // Before anything is open that a mistake in the configuration would have to close.
+  const queryCheck = await startQueryCheck(
+    config.metrics.enabled ? prometheus : undefined,
+    metricsDeps.metricsSettings,
+    logger,
+  );
   const dataConverter = { payloadCodecs: [codec] };
   const connection = await NativeConnection.connect(connectionOptions(config.temporal));
   const clientConnection = await Connection.connect(connectionOptions(config.temporal));
@@ -100,7 +108,6 @@ export async function runWorker(options: {
       registerCodecRoutes(app, { codec, allowedOrigins: config.codec.allowedOrigins, token: tokenOf(config) }),
   });
   const web = await startWebPages({ config, client, store, logger });
-  const { prometheus, metricsDeps } = createMetricsParts(config, shared, engines);
   const entries = openGitlabEntries(config.gitlab, { systemId: await loadSystemId(store), revision, metrics });
   const gitlab = createGitlabIntake({ config, entries, client, engines, store, ring, logger });
   const workers = await createWorkers({
@@ -134,6 +141,7 @@ export async function runWorker(options: {
     });
   } finally {
     collector.stop();
+    queryCheck.stop();
     await housekeeping.stop();
     await web.close();
     await server.close();

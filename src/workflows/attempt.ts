@@ -275,5 +275,10 @@ function factsOf(result: StepResult) {
     ...(result.startedAtMs === null ? {} : { startedAtMs: result.startedAtMs }),
     ...(result.finishedAtMs === null ? {} : { finishedAtMs: result.finishedAtMs }),
   };
-  return { ...times, attempts: result.attempts, exitCode: result.kind === 'exited' ? result.exitCode : null };
+  return {
+    ...times,
+    attempts: result.attempts,
+    exitCode: result.kind === 'exited' ? result.exitCode : null,
+    ...(result.kind === 'exited' ? { oomKilled: result.oomKilled } : {}),
+  };
 }

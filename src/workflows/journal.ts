@@ -34,6 +34,7 @@ export interface StepFacts {
   startedAtMs?: number | null;
   finishedAtMs?: number | null;
   attempts?: number;
+  oomKilled?: boolean;
 }
 
 type AttributeName = keyof typeof SEARCH_ATTRIBUTES;
@@ -127,6 +128,7 @@ export function openJournal(spec: JobSpec, steps: readonly string[]): Journal {
       entry.finishedAt = facts.finishedAtMs == null ? nowIso() : new Date(facts.finishedAtMs).toISOString();
       entry.exitCode = facts.exitCode ?? null;
       entry.attempts = facts.attempts ?? entry.attempts;
+      if (facts.oomKilled === true) entry.oomKilled = true;
     },
     artifacts(list) {
       status.artifacts = list;

@@ -32,8 +32,13 @@ export function createMetricsCollection(job: () => JobContext): MetricsCollectio
         engine: machine.engine,
         name: context.spec.name,
         project: context.spec.project,
-        window: { startMs: machine.readyAtMs, endMs },
-        stages: context.journal.stages(),
+        window: { startMs: machine.provisioningAtMs, endMs },
+        stages: [
+          { name: 'prepare_executor', startedAtMs: machine.provisioningAtMs, finishedAtMs: machine.readyAtMs },
+          ...context.journal.stages(),
+        ],
+        limits: machine.limits,
+        oomKills: context.journal.status.steps.filter((step) => step.oomKilled === true).length,
         toCoordinator: context.coordinator !== undefined,
       });
       const told = (await isUploaded(context, result))
@@ -74,6 +79,9 @@ export function createMetricsCollection(job: () => JobContext): MetricsCollectio
       context.background(collection);
     },
     async waitGrace() {
+      const { journal } = job();
+      if (collection === undefined && journal.status.metrics === 'pending')
+        journal.metrics('none', 'the job never had a machine');
       if (collection !== undefined && graceMs > 0) {
         await Promise.race([collection, sleep(graceMs, { summary: 'grace for the upload of metrics' })]);
       }

@@ -157,7 +157,9 @@ export function provisioned(
     metrics: { enabled: true, graceMs: 1_000, giveUpAfterMs: 60_000 },
     scriptTimeoutMs: null,
     afterScriptTimeoutMs: 2_000,
+    provisioningAtMs: Date.now(),
     readyAtMs: Date.now(),
+    limits: { cpus: null, memoryBytes: null },
     ...with_,
   };
 }

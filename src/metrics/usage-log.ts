@@ -1,0 +1,70 @@
+import type { Store } from '../store/store.js';
+import { usageKeys } from '../store/keys.js';
+import { RunSummary } from './run-summary.js';
+import { summarizeUsage, type JobUsage } from './usage.js';
+
+/** Names made of branches or dates never come back: of more than this many in a project those that ran longest ago go. */
+export const MOST_NAMES_PER_PROJECT = 500;
+/** Objects read at once. */
+const READS_AT_ONCE = 16;
+
+/**
+ * Keeps a run among the last ones of its name, and drops what is too old. An object a run and no common one, so that two workers
+ * never write the same; a repeated call writes the same again.
+ */
+export async function keepRun(store: Store, run: RunSummary, mostRuns: number): Promise<void> {
+  const known = await store.list(usageKeys.name(run.project, run.name));
+  if (known.length === 0) await makeRoom(store, run.project);
+  const key = usageKeys.run(run);
+  await store.write(key, JSON.stringify(run));
+  // Keys begin with the time, so their order is that of the runs.
+  const runs = [...new Set([...known, key])].sort();
+  for (const old of runs.slice(0, Math.max(0, runs.length - mostRuns))) await store.remove(old);
+}
+
+async function makeRoom(store: Store, project: string): Promise<void> {
+  const newest = new Map<string, string>();
+  const byName = new Map<string, string[]>();
+  for (const key of await store.list(usageKeys.project(project))) {
+    const name = key.slice(0, key.lastIndexOf('/'));
+    byName.set(name, [...(byName.get(name) ?? []), key]);
+    newest.set(name, key.slice(name.length));
+  }
+  const oldestFirst = [...newest].sort(([, a], [, b]) => (a < b ? -1 : 1)).map(([name]) => name);
+  for (const name of oldestFirst.slice(0, Math.max(0, newest.size - MOST_NAMES_PER_PROJECT + 1))) {
+    for (const key of byName.get(name) ?? []) await store.remove(key);
+  }
+}
+
+/**
+ * Each job name's usage over its last runs: for the command line and the pages.
+ * @param filter.project absent: all
+ */
+export async function readUsage(store: Store, filter: { project?: string; name?: string } = {}): Promise<JobUsage[]> {
+  const { project, name } = filter;
+  const prefix =
+    project === undefined
+      ? usageKeys.all()
+      : name === undefined
+        ? usageKeys.project(project)
+        : usageKeys.name(project, name);
+  const queue = await store.list(prefix);
+  const runs: RunSummary[] = [];
+  await Promise.all(
+    Array.from({ length: READS_AT_ONCE }, async () => {
+      for (let key = queue.shift(); key !== undefined; key = queue.shift()) {
+        const run = await readRun(store, key);
+        if (run !== undefined && (name === undefined || run.name === name)) runs.push(run);
+      }
+    }),
+  );
+  return summarizeUsage(runs);
+}
+
+/** One of another version, or one that was just dropped, is none. */
+async function readRun(store: Store, key: string): Promise<RunSummary | undefined> {
+  const bytes = await store.read(key);
+  if (bytes === undefined) return undefined;
+  const parsed = RunSummary.safeParse(JSON.parse(bytes.toString('utf8')));
+  return parsed.success ? parsed.data : undefined;
+}
