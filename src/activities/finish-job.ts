@@ -5,7 +5,7 @@ import type { Store } from '../store/store.js';
 import { createChecksum } from '../trace/checksum.js';
 import { beating } from './beat.js';
 import type { SharedDeps } from './deps.js';
-import { openTracePart } from './trace-part.js';
+import { withTracePart } from './trace-part.js';
 
 /** Written once the trace is whole; readers stop here. */
 export interface TraceComplete {
@@ -25,9 +25,11 @@ export function createFinishJob(deps: SharedDeps): Pick<Activities, 'finishJob'>
         // A job that never came to a plan has nothing to mask.
         const stored = await deps.plans.find(input.workflowId, input.attempt);
         const rules = stored?.plan ?? { masks: [], tokenPrefixes: [], outputLimitBytes: DEFAULT_OUTPUT_LIMIT_BYTES };
-        const part = await openTracePart(deps, input.workflowId, input.trace, rules);
-        await part.write(input.text);
-        const { bytes } = await part.finish();
+        const { bytes } = await withTracePart(deps, input.workflowId, input.trace, rules, async (part) => {
+          await part.write(input.text);
+          return await part.finish();
+        });
+        await store.settle(jobKeys.trace(input.workflowId));
         const complete: TraceComplete = { bytes, checksum: await checksumOf(store, input.workflowId) };
         await store.write(jobKeys.report(input.workflowId), JSON.stringify({ ...input.report, times: input.times }));
         await store.write(jobKeys.traceComplete(input.workflowId), JSON.stringify(complete));

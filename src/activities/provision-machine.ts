@@ -22,7 +22,7 @@ import {
 import { beating } from './beat.js';
 import type { EngineDeps } from './deps.js';
 import { toActivityFailure } from './failure.js';
-import { openTracePart } from './trace-part.js';
+import { withTracePart } from './trace-part.js';
 
 /** A machine that takes longer than this gets its job shown as `preparing`; a faster one saves the history the event. */
 const SAY_PREPARING_MS = 1_000;
@@ -91,15 +91,17 @@ async function provision(deps: ProvisionDeps, input: ProvisionInput, signal: Abo
 
 /** Only what is the same at every delivery: the times are the workflow's, the words the plan's. */
 async function writeHeader(deps: ProvisionDeps, input: ProvisionInput, plan: JobPlan): Promise<TracePosition> {
-  const part = await openTracePart(deps, input.workflowId, input.trace, plan);
-  await part.write(input.prelude);
-  if (input.attempt === 1) await part.write(plainLine(`Running with holdfast ${deps.version}`));
-  await part.write(
-    sectionStart('prepare_executor', Math.floor(input.queuedAtMs / 1000)) +
-      stageTitleLine(stageTitle('prepare_executor')) +
-      plainLine(`Using Docker executor with image ${plan.image.name} ...`),
-  );
-  return await part.close();
+  const header = [
+    input.prelude,
+    ...(input.attempt === 1 ? [plainLine(`Running with holdfast ${deps.version}`)] : []),
+    sectionStart('prepare_executor', Math.floor(input.queuedAtMs / 1000)),
+    stageTitleLine(stageTitle('prepare_executor')),
+    plainLine(`Using Docker executor with image ${plan.image.name} ...`),
+  ];
+  return await withTracePart(deps, input.workflowId, input.trace, plan, async (part) => {
+    await part.write(header.join(''));
+    return await part.close();
+  });
 }
 
 /** What only came out while the machine was made; recorded by the workflow, so the same at every reading. */

@@ -113,6 +113,6 @@ function storedJob({ store, hub }: SharedDeps, workflowId: string): JobSource {
         report: JSON.parse(report.toString('utf8')) as JobReport,
       };
     },
-    grown: (ms, signal) => hub.wait(workflowId, ms, signal),
+    grown: (ms, signal) => hub.wait(workflowId, Math.max(ms, store.lookMs), signal),
   };
 }

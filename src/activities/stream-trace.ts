@@ -2,7 +2,7 @@ import type { Activities } from '../contracts/activities.js';
 import { sectionEnd, sectionStart, stageTitleLine } from '../trace/format.js';
 import { beating } from './beat.js';
 import type { EngineDeps } from './deps.js';
-import { openTracePart, type TracePart } from './trace-part.js';
+import { withTracePart, type TracePart } from './trace-part.js';
 
 /** @returns activity `streamTrace`: one part of the trace, prelude first, then a step's output as it comes */
 export function createStreamTrace(deps: EngineDeps): Pick<Activities, 'streamTrace'> {
@@ -10,13 +10,16 @@ export function createStreamTrace(deps: EngineDeps): Pick<Activities, 'streamTra
     streamTrace: (input) =>
       beating(deps.lifecycle, async (signal) => {
         const { plan } = await deps.plans.load(input.workflowId, input.attempt);
-        const part = await openTracePart(deps, input.workflowId, input.from, plan);
-        await part.write(input.prelude);
-        if (input.step !== undefined) {
-          const log = deps.engine.readLog(input.machine, input.step.name, { signal });
-          await copyStep(part, input.step, log, (bytes) => deps.metrics.traceBytes.inc(bytes));
-        }
-        return await part.close();
+        return await withTracePart(deps, input.workflowId, input.from, plan, async (part) => {
+          await part.write(input.prelude);
+          if (input.step !== undefined) {
+            const log = deps.engine.readLog(input.machine, input.step.name, {
+              signal: AbortSignal.any([signal, part.failed]),
+            });
+            await copyStep(part, input.step, log, (bytes) => deps.metrics.traceBytes.inc(bytes));
+          }
+          return await part.close();
+        });
       }),
   };
 }

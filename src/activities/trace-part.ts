@@ -5,6 +5,7 @@ import { createPartPipeline } from '../trace/pipeline.js';
 import { jobKeys } from '../store/keys.js';
 import type { Store } from '../store/store.js';
 import type { TraceHub } from './trace-hub.js';
+import { createTraceWriter } from './trace-writer.js';
 
 /** What shapes a trace besides its bytes; from the plan. */
 export interface TraceRules {
@@ -18,14 +19,18 @@ export interface TraceRules {
  * off is simply written again from its beginning (law 3).
  */
 export interface TracePart {
+  /** Aborts with its error when the store does not take what was written. */
+  readonly failed: AbortSignal;
   write(text: string | Buffer): Promise<void>;
+  /** Nothing more is written, and nothing is under way: the next part may begin. After a failure, in place of `close`. */
+  abandon(): Promise<void>;
   /** The masker gives up what it held back; the limiter's state is kept for the next part. */
   close(): Promise<TracePosition>;
   /** As `close`, and the trace is over: notice and tail, if the limit was passed. */
   finish(): Promise<{ bytes: number }>;
 }
 
-export async function openTracePart(
+async function openTracePart(
   deps: { store: Store; hub: TraceHub },
   workflowId: string,
   from: TracePosition,
@@ -33,7 +38,7 @@ export async function openTracePart(
 ): Promise<TracePart> {
   const { store, hub } = deps;
   const part = from.part + 1;
-  let offset = from.uncertain === true ? await certainOffset(store, workflowId, part, from.offset) : from.offset;
+  const offset = from.uncertain === true ? await certainOffset(store, workflowId, part, from.offset) : from.offset;
   const saved = from.overLimit ? await store.read(jobKeys.traceTail(workflowId, from.part)) : undefined;
   const limiter = createLimiter({
     limitBytes: rules.outputLimitBytes,
@@ -44,30 +49,46 @@ export async function openTracePart(
     limiter,
   });
 
-  async function append(bytes: Buffer): Promise<void> {
-    if (bytes.length === 0) return;
-    await store.writeAt(jobKeys.trace(workflowId), offset, bytes);
-    offset += bytes.length;
-    hub.grown(workflowId);
-  }
+  const writer = createTraceWriter({
+    store,
+    key: jobKeys.trace(workflowId),
+    offset,
+    grown: () => hub.grown(workflowId),
+  });
 
   return {
-    async write(text) {
-      await append(pipeline.push(text));
-    },
+    failed: writer.failed,
+    write: (text) => writer.write(pipeline.push(text)),
+    abandon: () => writer.abandon(),
     async close() {
-      await append(pipeline.end());
+      await writer.write(pipeline.end());
       const state = limiter.state();
       const overLimit = state.tail.length > 0;
       if (overLimit) await store.write(jobKeys.traceTail(workflowId, part), serializeLimiterState(state));
-      return { part, offset, overLimit };
+      return { part, offset: await writer.close(), overLimit };
     },
     async finish() {
-      await append(pipeline.end());
-      await append(renderTail(limiter.state()));
-      return { bytes: offset };
+      await writer.write(pipeline.end());
+      await writer.write(renderTail(limiter.state()));
+      return { bytes: await writer.close() };
     },
   };
+}
+
+/** Opens a part, and sees to it that whatever happens nothing of it is written after `work` has ended. */
+export async function withTracePart<T>(
+  deps: { store: Store; hub: TraceHub },
+  workflowId: string,
+  from: TracePosition,
+  rules: TraceRules,
+  work: (part: TracePart) => Promise<T>,
+): Promise<T> {
+  const part = await openTracePart(deps, workflowId, from, rules);
+  try {
+    return await work(part);
+  } finally {
+    await part.abandon();
+  }
 }
 
 /** An activity that was cut off may have written more than anyone knows: begin after it, and remember where. */

@@ -2,8 +2,8 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { jobKeys } from '../store/keys.js';
 import type { Store } from '../store/store.js';
 
-/** Between two looks at a growing trace. */
-const LOOK_MS = 80;
+/** Between two questions to Temporal whether the job is over. */
+const ASK_MS = 4_000;
 
 /**
  * A job's trace from the store. Following, it ends when the trace is whole, or when the job is known to write no more.
@@ -32,7 +32,7 @@ export async function* followTrace(
     }
     if (complete || !options.follow) return;
     idleLooks += 1;
-    if (idleLooks % 50 === 0 && (await options.isOver())) return;
-    await delay(LOOK_MS, undefined, options.signal === undefined ? {} : { signal: options.signal });
+    if (idleLooks % Math.ceil(ASK_MS / store.lookMs) === 0 && (await options.isOver())) return;
+    await delay(store.lookMs, undefined, options.signal === undefined ? {} : { signal: options.signal });
   }
 }

@@ -3,6 +3,7 @@ import { createReadStream, type ReadStream } from 'node:fs';
 import { constants, mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { Readable } from 'node:stream';
+import { keyOfSegments, segmentsOf } from './segments.js';
 import { StoreError, type Store, type StoredObject } from './store.js';
 
 /** Only the worker's own user reads what is kept: traces and artifacts may hold what people did not mean to show. */
@@ -10,6 +11,8 @@ const FILE_MODE = 0o600;
 const DIRECTORY_MODE = 0o700;
 /** Unfinished writes; a name that no key's segment can have. */
 const TEMPORARY = '.tmp-';
+/** A look costs a system call. */
+const LOOK_MS = 80;
 
 /** A store in a directory of a local or shared file system. */
 export function createDirectoryStore(options: { directory: string }): Store {
@@ -23,7 +26,7 @@ export function createDirectoryStore(options: { directory: string }): Store {
       try {
         const stored = await writeWhole(temporary, content);
         await rename(temporary, path);
-        await syncDirectory(dirname(path));
+        await syncFile(dirname(path));
         return stored;
       } catch (error) {
         await rm(temporary, { force: true });
@@ -37,6 +40,8 @@ export function createDirectoryStore(options: { directory: string }): Store {
   }
 
   return {
+    lookMs: LOOK_MS,
+    writeMs: 0,
     write,
     size,
     read: (key) => guarded(() => absentAsUndefined(() => readFile(pathOf(key)))),
@@ -66,6 +71,9 @@ export function createDirectoryStore(options: { directory: string }): Store {
         }
       });
     },
+    async settle(key) {
+      await guarded(() => absentAsUndefined(() => syncFile(pathOf(key))));
+    },
     async list(prefix) {
       const base = prefix === '' ? options.directory : pathOf(prefix);
       const names = await guarded(() =>
@@ -73,7 +81,13 @@ export function createDirectoryStore(options: { directory: string }): Store {
       );
       return (names ?? [])
         .filter((entry) => entry.isFile() && !entry.name.startsWith(TEMPORARY))
-        .map((entry) => keyOf(join(entry.parentPath, entry.name).slice(options.directory.length + 1)))
+        .map((entry) =>
+          keyOfSegments(
+            join(entry.parentPath, entry.name)
+              .slice(options.directory.length + 1)
+              .split('/'),
+          ),
+        )
         .sort();
     },
     remove: (key) => guarded(() => rm(pathOf(key), { force: true })),
@@ -115,40 +129,14 @@ async function writeWhole(path: string, content: Buffer | string | Readable): Pr
   return { bytes, sha256: hash.digest('hex') };
 }
 
-/** A rename is durable when its directory is. */
-async function syncDirectory(path: string): Promise<void> {
-  const directory = await open(path, 'r');
+/** Of a directory too: a rename is durable when its directory is. */
+async function syncFile(path: string): Promise<void> {
+  const file = await open(path, 'r');
   try {
-    await directory.sync();
+    await file.sync();
   } finally {
-    await directory.close();
+    await file.close();
   }
-}
-
-function segmentsOf(key: string): string[] {
-  const segments = key.split('/');
-  if (key === '' || segments.some((segment) => segment === '')) {
-    throw new StoreError('STORE_BAD_KEY', `"${key}" is no key of the store: segments must not be empty`);
-  }
-  return segments.map(escapeSegment);
-}
-
-/** What every file system takes as it is, and people can read. `=` marks what had to be escaped, so no two segments meet. */
-const PLAIN_SEGMENT = /^[A-Za-z0-9_%~+,:@-][A-Za-z0-9_%~+,:@.=-]{0,199}$/;
-
-/** File names end at 255 bytes, and some names mean something else to the file system. */
-function escapeSegment(segment: string): string {
-  if (PLAIN_SEGMENT.test(segment)) return segment;
-  const hex = Buffer.from(segment).toString('hex');
-  return hex.length <= 200 ? `=${hex}` : `=${createHash('sha256').update(segment).digest('hex')}-long`;
-}
-
-/** A segment whose name was too long is listed under its hash. */
-function keyOf(path: string): string {
-  return path
-    .split('/')
-    .map((name) => (/^=[0-9a-f]+$/.test(name) ? Buffer.from(name.slice(1), 'hex').toString('utf8') : name))
-    .join('/');
 }
 
 async function absentAsUndefined<T>(work: () => Promise<T>): Promise<T | undefined> {

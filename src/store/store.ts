@@ -6,6 +6,10 @@ import type { Readable } from 'node:stream';
  * Every write is whole or absent after a crash. Safe for several processes at once.
  */
 export interface Store {
+  /** How often to look whether something has grown: each look may be a request that somebody pays for. */
+  readonly lookMs: number;
+  /** How long to gather before the next write of something that grows, for the same reason; 0: not at all. */
+  readonly writeMs: number;
   /** Whole content, or undefined when there is none. */
   read(key: string): Promise<Buffer | undefined>;
   /** A part of the content; undefined when there is no such key. `end` is exclusive. */
@@ -17,6 +21,8 @@ export interface Store {
    * @throws StoreError STORE_GAP when `offset` is beyond the present end
    */
   writeAt(key: string, offset: number, bytes: Buffer): Promise<void>;
+  /** What has grown will not grow any more: it is made durable, and quick to read. Harmless at any time. */
+  settle(key: string): Promise<void>;
   /** Bytes, or undefined when there is no such key. */
   size(key: string): Promise<number | undefined>;
   /** All keys that begin with `prefix` (whole segments), in order. */
