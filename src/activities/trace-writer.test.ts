@@ -23,7 +23,7 @@ function slowStore(options: { writeMs?: number; turns?: number; failAt?: number 
   };
 }
 
-function writerOn(store: ReturnType<typeof slowStore>, grown = () => undefined as void) {
+function writerOn(store: ReturnType<typeof slowStore>, grown: () => void = () => undefined) {
   return createTraceWriter({ store, key: 'trace', offset: 0, grown });
 }
 

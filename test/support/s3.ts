@@ -1,5 +1,4 @@
 import { mkdtempSync, rmSync } from 'node:fs';
-import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import S3rver from 's3rver';
@@ -22,7 +21,7 @@ export async function startS3(): Promise<TestS3> {
     silent: true,
     configureBuckets: [{ name: bucket, configs: [] }],
   });
-  const { port } = (await server.run()) as AddressInfo;
+  const { port } = (await server.run());
   return {
     endpoint: `http://127.0.0.1:${String(port)}`,
     bucket,
