@@ -21,7 +21,7 @@ export async function startS3(): Promise<TestS3> {
     silent: true,
     configureBuckets: [{ name: bucket, configs: [] }],
   });
-  const { port } = (await server.run());
+  const { port } = await server.run();
   return {
     endpoint: `http://127.0.0.1:${String(port)}`,
     bucket,
