@@ -1,4 +1,5 @@
 import type { Client } from '@temporalio/client';
+import { ApplicationFailure } from '@temporalio/common';
 import type {
   Activities,
   FailureDetails,
@@ -45,7 +46,7 @@ export function createProvisionMachine(deps: ProvisionDeps): Pick<Activities, 'p
 async function provision(deps: ProvisionDeps, input: ProvisionInput, signal: AbortSignal): Promise<Provisioned> {
   const { engine, settings, plans } = deps;
   const machine = machineName(input.workflowId, input.attempt);
-  const plan = planJob(input.spec, {
+  const planned = planJob(input.spec, {
     workflowId: input.workflowId,
     jobId: shortJobId(input.workflowId),
     engine: engine.name,
@@ -54,12 +55,14 @@ async function provision(deps: ProvisionDeps, input: ProvisionInput, signal: Abo
     buildsDirectory: settings.buildsDirectory,
     version: deps.version,
   });
+  const plan = input.coordinator?.traceSections === false ? { ...planned, sections: false } : planned;
   await plans.save(input.workflowId, input.attempt, {
     plan,
     ...(input.coordinator === undefined ? {} : { coordinator: input.coordinator }),
   });
   const trace = await writeHeader(deps, input, plan);
   const provisioningAtMs = Date.now();
+  if (plan.problem !== undefined) throw jobRefused(plan.problem, trace);
   const preparing = setTimeout(() => void sayPreparing(deps, input.workflowId), SAY_PREPARING_MS);
   try {
     const description = await engine.acquire(requestOf(input, plan, settings), { signal });
@@ -87,6 +90,17 @@ async function provision(deps: ProvisionDeps, input: ProvisionInput, signal: Abo
   } finally {
     clearTimeout(preparing);
   }
+}
+
+/** What the job asks for cannot be, on any engine. */
+function jobRefused(problem: string, trace: TracePosition): ApplicationFailure {
+  const details: FailureDetails = { reason: 'runner_configuration_error', message: problem, trace };
+  return ApplicationFailure.create({
+    type: 'JOB_MISCONFIGURED',
+    message: 'The job asks for something that cannot be',
+    nonRetryable: true,
+    details: [details],
+  });
 }
 
 /** Only what is the same at every delivery: the times are the workflow's, the words the plan's. */

@@ -1,6 +1,7 @@
 import type { TracePosition } from '../contracts/activities.js';
 import { createLimiter, parseLimiterState, renderTail, serializeLimiterState } from '../trace/limiter.js';
 import { createMasker } from '../trace/masker.js';
+import { withoutSections } from '../trace/format.js';
 import { createPartPipeline } from '../trace/pipeline.js';
 import { jobKeys } from '../store/keys.js';
 import type { Store } from '../store/store.js';
@@ -12,6 +13,8 @@ export interface TraceRules {
   masks: string[];
   tokenPrefixes: string[];
   outputLimitBytes: number;
+  /** `false`: the coordinator does not know section marks. */
+  sections?: boolean;
 }
 
 /**
@@ -58,7 +61,11 @@ async function openTracePart(
 
   return {
     failed: writer.failed,
-    write: (text) => writer.write(pipeline.push(text)),
+    write(text) {
+      // What a step prints comes as bytes and stays as it is.
+      const kept = rules.sections === false && typeof text === 'string' ? withoutSections(text) : text;
+      return writer.write(pipeline.push(kept));
+    },
     abandon: () => writer.abandon(),
     async close() {
       await writer.write(pipeline.end());

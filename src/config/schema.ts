@@ -125,9 +125,31 @@ const Engine = z
     memoryReservation: Size.optional(),
     cpus: z.number().positive().optional(),
     cpusetCpus: Text.optional(),
+    cpusetMems: Text.optional(),
     cpuShares: z.int().positive().optional(),
     serviceMemory: Size.optional(),
+    serviceMemorySwap: Size.optional(),
+    serviceMemoryReservation: Size.optional(),
     serviceCpus: z.number().positive().optional(),
+    serviceCpusetCpus: Text.optional(),
+    serviceCpuShares: z.int().positive().optional(),
+    servicesSecurityOpt: List.optional().describe('default: securityOpt'),
+    cgroupParent: Text.optional(),
+    oomKillDisable: z.boolean().default(false),
+    oomScoreAdjust: z.int().min(-1000).max(1000).optional(),
+    groupAdd: List,
+    ipcMode: Text.optional(),
+    pidMode: Text.optional().describe('of build containers only'),
+    gpus: z
+      .string()
+      .regex(/^(all|[1-9]\d*)$/, { error: 'must be "all" or a number of GPUs' })
+      .optional(),
+    deviceCgroupRules: List,
+    volumesFrom: List,
+    volumeDriver: Text.optional().describe('of the builds volume and of `volumes` without a host path'),
+    disableEntrypointOverwrite: z.boolean().default(false).describe("a job's `entrypoint` is ignored, with a warning"),
+    allowedPrivilegedImages: List.describe('with `privileged`: only these are; empty: all'),
+    allowedPrivilegedServices: List,
     shmSize: Size.optional(),
     devices: List,
     extraHosts: List,
@@ -150,8 +172,21 @@ const Engine = z
     metricsLabel: z.strictObject({ name: Text, value: Text }).default({ name: 'machine', value: '{machine}' }),
   })
   .transform(
-    ({ memory, memorySwap, memoryReservation, serviceMemory, shmSize, serviceWait, allowedPullPolicies, ...rest }) => ({
+    ({
+      memory,
+      memorySwap,
+      memoryReservation,
+      serviceMemory,
+      serviceMemorySwap,
+      serviceMemoryReservation,
+      shmSize,
+      serviceWait,
+      allowedPullPolicies,
+      ...rest
+    }) => ({
       ...rest,
+      serviceMemorySwapBytes: serviceMemorySwap,
+      serviceMemoryReservationBytes: serviceMemoryReservation,
       memoryBytes: memory,
       memorySwapBytes: memorySwap,
       memoryReservationBytes: memoryReservation,
@@ -173,6 +208,15 @@ const Gitlab = z.strictObject({
   ca: Text.optional().describe("PEM file; default: the system's authorities"),
   cert: Text.optional().describe('PEM file of a client certificate, with its key in `key`'),
   key: Text.optional(),
+  environment: z
+    .record(z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, { error: 'must be a variable name' }), z.coerce.string())
+    .default({})
+    .describe("variables for this entry's jobs, which the job's own outrank"),
+  cloneUrl: Url.optional().describe("replaces scheme and host of the repositories' addresses"),
+  preGetSourcesScript: Text.optional().describe('shell lines in the helper container, before the sources'),
+  postGetSourcesScript: Text.optional(),
+  preBuildScript: Text.optional().describe("shell lines before and after a job's own, in the same shell"),
+  postBuildScript: Text.optional(),
   giveUpAfter: duration('1h', { minMs: 1000 }).describe(
     'GitLab ends a job of which it has heard nothing for as long; then a finished one counts as undelivered',
   ),

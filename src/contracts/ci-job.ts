@@ -22,6 +22,8 @@ export interface Coordinator {
   /** `features.failure_reasons` of the payload. */
   failureReasons: string[];
   traceSections: boolean;
+  /** The log shows more than it should to everybody (`CI_DEBUG_TRACE`). */
+  debugTrace?: boolean;
 }
 
 /** What query `status` answers and `show --json` prints. Times are ISO 8601. */

@@ -179,6 +179,9 @@ describe('PATCH trace', () => {
       'content-range': '100-104',
     });
     expect(last().query.get('debug_trace')).toBe('false');
+
+    await api.job({ ...JOB, debugTrace: true }).patchTrace({ offset: 0, bytes: Buffer.from('x') });
+    expect(last().query.get('debug_trace')).toBe('true');
   });
 
   it.each([

@@ -28,6 +28,8 @@ export interface GitlabClient {
 export interface JobCredentials {
   id: number;
   token: string;
+  /** GitLab shows the log to those only who may change the pipeline. */
+  debugTrace?: boolean | undefined;
 }
 
 /** The calls with a job's own token. */
@@ -150,7 +152,7 @@ export function createGitlabClient(options: ClientOptions): GitlabClient {
 function jobApi(
   http: Http,
   info: RunnerInfo,
-  { id, token }: JobCredentials,
+  { id, token, debugTrace }: JobCredentials,
   unavailable: (answer: Answer) => Unavailable,
 ): JobApi {
   const path = `jobs/${String(id)}`;
@@ -160,7 +162,7 @@ function jobApi(
         endpoint: 'patch_trace',
         method: 'PATCH',
         path: `${path}/trace`,
-        query: { debug_trace: 'false' },
+        query: { debug_trace: String(debugTrace ?? false) },
         headers: {
           'job-token': token,
           'content-type': 'text/plain',

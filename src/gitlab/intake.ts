@@ -74,7 +74,7 @@ export function createIntake(deps: IntakeDeps): Intake {
   }
 
   async function passOn(key: string | undefined, raw: Buffer): Promise<void> {
-    const payload = deps.read(raw);
+    const payload = await untilDone('read the job', () => Promise.resolve().then(() => deps.read(raw)));
     switch (payload.kind) {
       case 'unreadable':
         logger.error({ entry, problem: payload.problem }, 'GitLab handed over something that is no job');

@@ -1,14 +1,15 @@
 /**
  * Variable references as GitLab's runner expands them (gitlab-protocol section 6.2): `$NAME`, `${NAME}`, `$$` for a dollar; the
- * shell's special one-character parameters and unknown names become nothing. One pass: what is inserted is not expanded again.
+ * shell's special one-character parameters and unknown names become nothing, so `${NAME:-x}` does too. A brace that is never
+ * closed goes with its dollar. One pass: what is inserted is not expanded again.
  */
 export function expand(text: string, lookup: (name: string) => string | undefined): string {
   return text.replace(
-    /\$(?:(\$)|\{([A-Za-z_][A-Za-z0-9_]*)\}|([A-Za-z_][A-Za-z0-9_]*)|([*#@!?\-0-9]))/g,
-    (_match, dollar?: string, braced?: string, plain?: string) => {
-      if (dollar !== undefined) return '$';
+    /\$(?:\{([^}]*)\}|(\{)|([A-Za-z_][A-Za-z0-9_]*)|([$*#@!?\-0-9]))/g,
+    (_match, braced?: string, open?: string, plain?: string, special?: string) => {
+      if (special === '$' || braced === '$') return '$';
       const name = braced ?? plain;
-      return name === undefined ? '' : (lookup(name) ?? '');
+      return name === undefined || open !== undefined ? '' : (lookup(name) ?? '');
     },
   );
 }

@@ -36,23 +36,22 @@ export interface JobPlan {
   serviceWaitMs?: number;
   /** For the trace: what in the job is malformed and was left at its default. */
   warnings: string[];
+  /** `false`: the coordinator does not know section marks. */
+  sections?: boolean;
+  /** Why the job cannot run anywhere: its author must act. */
+  problem?: string;
 }
 
 export function planJob(
   spec: JobSpec,
   given: Omit<JobFacts, 'image' | 'projectDirectory' | 'temporaryDirectory'> & { defaultImage: string },
 ): JobPlan {
-  const projectDirectory = `${given.buildsDirectory}/${spec.project}`;
-  const facts: JobFacts = {
-    ...given,
-    image: spec.image?.name ?? given.defaultImage,
-    projectDirectory,
-    temporaryDirectory: `${projectDirectory}.tmp`,
-  };
+  const { facts, problem } = placeOf(spec, { ...given, image: spec.image?.name ?? given.defaultImage });
+  const { projectDirectory } = facts;
   const variables = resolveVariables(spec, facts);
   const image = expandImage(spec.image ?? { name: given.defaultImage }, variables);
   const warnings: string[] = [];
-  const dockerAuthConfig = variables.lookup('DOCKER_AUTH_CONFIG');
+  const dockerAuthConfig = variables.content('DOCKER_AUTH_CONFIG');
   return {
     machine: given.machine,
     project: spec.project,
@@ -60,7 +59,11 @@ export function planJob(
     image,
     services: spec.services.map((service) => ({
       ...expandImage(service, variables),
-      aliases: service.aliases.map((alias) => expand(alias, variables.lookup)),
+      aliases: service.aliases.flatMap((alias) =>
+        expand(alias, variables.lookup)
+          .split(/[\s,]+/)
+          .filter((name) => name !== ''),
+      ),
       ...(service.command === undefined ? {} : { command: service.command }),
       environment: serviceEnvironment(spec, service.variables, variables),
     })),
@@ -79,7 +82,43 @@ export function planJob(
       timeoutOf('RUNNER_AFTER_SCRIPT_TIMEOUT', spec.afterScriptTimeoutMs, spec, variables, warnings) ??
       spec.afterScriptTimeoutMs,
     warnings,
+    ...(problem === undefined ? {} : { problem }),
   };
+}
+
+/** Where the sources lie: `<builds>/<project>`, with `-empty` for that strategy, or where `GIT_CLONE_PATH` says. */
+function placeOf(
+  spec: JobSpec,
+  given: Omit<JobFacts, 'projectDirectory' | 'temporaryDirectory'>,
+): { facts: JobFacts; problem?: string } {
+  const at = (projectDirectory: string): JobFacts => ({
+    ...given,
+    projectDirectory,
+    temporaryDirectory: `${projectDirectory}.tmp`,
+  });
+  const usual = at(`${given.buildsDirectory}/${spec.project}`);
+  const { lookup } = resolveVariables(spec, usual);
+  const suffix =
+    spec.source !== undefined && (lookup('GIT_STRATEGY') ?? spec.source.strategy) === 'empty' ? '-empty' : '';
+  const asked = lookup('GIT_CLONE_PATH') ?? '';
+  if (asked === '') return { facts: at(usual.projectDirectory + suffix) };
+  const path = clonePath(asked, given.buildsDirectory);
+  if (path !== undefined) return { facts: at(path + suffix) };
+  return {
+    facts: usual,
+    problem: `GIT_CLONE_PATH "${asked}" does not lie below ${given.buildsDirectory}: begin it with $CI_BUILDS_DIR/`,
+  };
+}
+
+/** gitlab-protocol section 6.3 */
+function clonePath(asked: string, buildsDirectory: string): string | undefined {
+  const segments: string[] = [];
+  for (const segment of asked.split('/')) {
+    if (segment === '..') segments.pop();
+    else if (segment !== '' && segment !== '.') segments.push(segment);
+  }
+  const path = `/${segments.join('/')}`;
+  return asked.startsWith('/') && path.startsWith(`${buildsDirectory}/`) && !/[\0:\n]/.test(path) ? path : undefined;
 }
 
 function stepScripts(spec: JobSpec, facts: JobFacts, variables: ResolvedVariables, warnings: string[]): StepScript[] {
@@ -120,7 +159,7 @@ function serviceEnvironment(
 ): Record<string, string> {
   const visible = spec.variables.filter((variable) => variable.public && !variable.file && !variable.masked);
   const environment = Object.fromEntries(
-    visible.map((variable) => [variable.key, variables.lookup(variable.key) ?? '']),
+    [...variables.predefined, ...visible.map(({ key }) => key)].map((key) => [key, variables.lookup(key) ?? '']),
   );
   for (const variable of own) {
     environment[variable.key] = variable.raw

@@ -19,11 +19,17 @@ export interface ResolvedVariables {
   exports: { key: string; value: string }[];
   files: { path: string; content: string }[];
   lookup: (name: string) => string | undefined;
+  /** As `lookup`, but what is in the file of a file variable. */
+  content: (name: string) => string | undefined;
+  /** Keys that come from the runner and that the job does not replace; nothing secret is among them. */
+  predefined: string[];
 }
 
 /** Order and expansion of gitlab-protocol sections 6.1 and 6.2: a later key replaces an earlier one. */
 export function resolveVariables(spec: JobSpec, facts: JobFacts): ResolvedVariables {
   const byKey = new Map<string, Variable>();
+  const own = new Set(spec.variables.map(({ key }) => key));
+  const predefined = [...before(spec, facts), ...after(facts)].map(({ key }) => key).filter((key) => !own.has(key));
   for (const variable of [...before(spec, facts), ...spec.variables, ...after(facts)])
     byKey.set(variable.key, variable);
   const inserted = (name: string): string | undefined => {
@@ -44,17 +50,17 @@ export function resolveVariables(spec: JobSpec, facts: JobFacts): ResolvedVariab
     exports: [...values].map(([key, value]) => ({ key, value })),
     files,
     lookup: (name) => values.get(name),
+    content: (name) => files.find(({ path }) => path === values.get(name))?.content ?? values.get(name),
+    predefined,
   };
 }
 
 /** Everything that the trace must not show. Values are masked as given and as expanded. */
 export function secretsOf(spec: JobSpec, resolved: ResolvedVariables): string[] {
-  const contents = new Map(resolved.files.map((file) => [file.path, file.content]));
   const declared = spec.variables
     .filter((variable) => variable.masked)
     .flatMap((variable) => {
-      const value = resolved.lookup(variable.key) ?? '';
-      return [variable.value, contents.get(value) ?? value];
+      return [variable.value, resolved.content(variable.key) ?? ''];
     });
   const passwords = spec.credentials.map((credential) => credential.password);
   const tokens = spec.dependencies.map((dependency) => dependency.token);

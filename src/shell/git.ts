@@ -1,5 +1,5 @@
 import type { SourceSpec } from '../contracts/job-spec.js';
-import { isTrue, preamble, type ScriptContext } from './script.js';
+import { isFalse, isTrue, preamble, type ScriptContext } from './script.js';
 import { quote } from './quote.js';
 
 /**
@@ -26,7 +26,7 @@ export function getSourcesScript(context: ScriptContext & { source: SourceSpec; 
     ...(settings.checkout ? submodules(settings) : []),
     ...source.postScript,
   ].join('\n');
-  return `${head}${environment(source, directory)}\n${withAttempts(attempt, directory, settings.attempts)}\n`;
+  return `${head}${environment(source, directory, settings)}\n${withAttempts(attempt, directory, settings.attempts)}\n`;
 }
 
 interface GitSettings {
@@ -39,7 +39,11 @@ interface GitSettings {
   fetchFlags: string;
   submoduleDepth: number;
   submodulePaths: string;
+  submoduleFlags: string;
+  submodulesByHttps: boolean;
   lfs: boolean;
+  /** File with the authorities of the coordinator's host. */
+  caFile: string | undefined;
 }
 
 const STRATEGIES = ['clone', 'fetch', 'none', 'empty'] as const;
@@ -68,24 +72,35 @@ function gitSettings(
     return fallback;
   }
   const depth = count('GIT_DEPTH', source.depth, 0, 1_000_000);
-  const clean = lookup('GIT_CLEAN_FLAGS');
-  const extra = lookup('GIT_FETCH_EXTRA_FLAGS');
+  const words = (name: string, fallback: string) => quoteWords(lookup(name) ?? '') || fallback;
   return {
     strategy: choice('GIT_STRATEGY', STRATEGIES, source.strategy),
     depth,
     submodules: choice('GIT_SUBMODULE_STRATEGY', SUBMODULES, source.submodules),
     attempts: count('GET_SOURCES_ATTEMPTS', source.attempts, 1, 10),
-    checkout: lookup('GIT_CHECKOUT') !== 'false',
-    cleanFlags: clean === undefined || clean === '' ? '-ffdx' : clean,
-    fetchFlags: extra === undefined || extra === '' ? '--prune --quiet' : extra,
+    checkout: !isFalse(lookup('GIT_CHECKOUT')),
+    cleanFlags: words('GIT_CLEAN_FLAGS', '-ffdx'),
+    fetchFlags: words('GIT_FETCH_EXTRA_FLAGS', '--prune --quiet'),
     submoduleDepth: count('GIT_SUBMODULE_DEPTH', depth, 0, 1_000_000),
-    submodulePaths: lookup('GIT_SUBMODULE_PATHS') ?? '',
+    submodulePaths: words('GIT_SUBMODULE_PATHS', ''),
+    submoduleFlags: words('GIT_SUBMODULE_UPDATE_FLAGS', ''),
+    submodulesByHttps: isTrue(lookup('GIT_SUBMODULE_FORCE_HTTPS')),
     lfs: !isTrue(lookup('GIT_LFS_SKIP_SMUDGE')),
+    caFile: lookup('CI_SERVER_TLS_CA_FILE'),
   };
 }
 
+/** Flags are words and nothing more: what else they hold is no shell syntax. */
+function quoteWords(text: string): string {
+  return text
+    .split(/\s+/)
+    .filter((word) => word !== '')
+    .map(quote)
+    .join(' ');
+}
+
 /** Nobody is there to ask; the directory may belong to another user than the one who fetches. */
-function environment(source: SourceSpec, directory: string): string {
+function environment(source: SourceSpec, directory: string, given: GitSettings): string {
   const settings = [
     ['safe.directory', '*'],
     ['init.defaultBranch', 'none'],
@@ -94,6 +109,10 @@ function environment(source: SourceSpec, directory: string): string {
     ['gc.auto', '0'],
     ['protocol.file.allow', 'always'],
     ...credentials(source.repo),
+    ...(given.submodulesByHttps ? sshAddresses(source.repo) : []),
+    ...(given.caFile === undefined
+      ? []
+      : [[`http.${originOf(withoutCredentials(source.repo))}.sslCAInfo`, given.caFile]]),
   ];
   return [
     'export GIT_TERMINAL_PROMPT=0 GCM_INTERACTIVE=Never HOME=${HOME:-/root}',
@@ -109,6 +128,17 @@ function environment(source: SourceSpec, directory: string): string {
 function credentials(repo: string): [string, string][] {
   const clean = withoutCredentials(repo);
   return clean === repo ? [] : [[`url.${originOf(repo)}.insteadOf`, originOf(clean)]];
+}
+
+/** Submodules that are named by SSH, fetched over HTTPS with the job's own credentials (`GIT_SUBMODULE_FORCE_HTTPS`). */
+function sshAddresses(repo: string): [string, string][] {
+  if (!/^https?:/.test(repo) || !URL.canParse(repo)) return [];
+  const { hostname } = new URL(repo);
+  const key = `url.${originOf(repo)}/.insteadOf`;
+  return [
+    [key, `git@${hostname}:`],
+    [key, `ssh://git@${hostname}/`],
+  ];
 }
 
 function withoutCredentials(repo: string): string {
@@ -169,7 +199,8 @@ function checkout(source: SourceSpec, settings: GitSettings): string[] {
   return [
     `holdfast_sha=$(git rev-parse --verify ${quote(`${fallback}^{commit}`)})`,
     `printf '\\033[32;1mChecking out %.8s as detached HEAD%s...\\033[0;m\\n' "$holdfast_sha" ${quote(ref)}`,
-    'git checkout -f -q --detach "$holdfast_sha"',
+    // Large files come afterwards, all at once.
+    'GIT_LFS_SKIP_SMUDGE=1 git checkout -f -q --detach "$holdfast_sha"',
     ...(settings.cleanFlags === 'none' ? [] : [`git clean ${settings.cleanFlags}`]),
     ...(settings.lfs ? ['if git lfs version >/dev/null 2>&1; then git lfs pull; fi'] : []),
   ];
@@ -179,11 +210,13 @@ function submodules(settings: GitSettings): string[] {
   if (settings.submodules === 'none') return [say('Skipping Git submodules setup')];
   const recursive = settings.submodules === 'recursive' ? '--recursive' : '';
   const depth = settings.submoduleDepth > 0 ? `--depth ${String(settings.submoduleDepth)}` : '';
+  const paths = settings.submodulePaths === '' ? '' : `-- ${settings.submodulePaths}`;
+  const update = `git submodule update --init ${recursive} ${depth} --force ${settings.submoduleFlags} ${paths}`;
   return [
     say(`Updating/initializing submodules${recursive === '' ? '' : ' recursively'}...`),
     'git submodule init',
     `git submodule sync ${recursive}`,
-    `git submodule update --init ${recursive} ${depth} --force ${settings.submodulePaths} || { git submodule foreach ${recursive} 'git clean -ffdx' ; git submodule update --init ${recursive} --force ${settings.submodulePaths}; }`,
+    `${update} || { git submodule foreach ${recursive} 'git clean -ffdx' ; git submodule sync ${recursive}; ${update}; }`,
     ...(settings.cleanFlags === 'none'
       ? []
       : [`git submodule foreach ${recursive} ${quote(`git clean ${settings.cleanFlags}`)}`]),

@@ -56,6 +56,11 @@ export function echoCommand(command: string): string {
   return `printf '\\033[32;1m%s\\033[0;m\\n' ${quote(`$ ${shown}`)}`;
 }
 
+/** Go's words for it, which GitLab documents. */
 export function isTrue(value: string | undefined): boolean {
-  return value !== undefined && ['true', '1', 'yes'].includes(value.toLowerCase());
+  return value !== undefined && ['true', '1', 't', 'yes'].includes(value.toLowerCase());
+}
+
+export function isFalse(value: string | undefined): boolean {
+  return value !== undefined && ['false', '0', 'f', 'no'].includes(value.toLowerCase());
 }

@@ -31,6 +31,11 @@ export function sectionEnd(name: string, unixSeconds: number): string {
   return `section_end:${String(unixSeconds)}:${name}\r${CLEAR_LINE}`;
 }
 
+/** For a coordinator that does not fold them. */
+export function withoutSections(text: string): string {
+  return text.replaceAll(/section_(?:start|end):\d+:[\w-]+\r\x1b\[0K/g, '');
+}
+
 export function stageTitleLine(title: string): string {
   return `${CLEAR_LINE}\x1b[36;1m${title}${RESET}\n`;
 }

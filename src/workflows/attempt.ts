@@ -87,7 +87,7 @@ async function runSteps(job: JobContext, machine: Provisioned): Promise<Outcome>
   job.startMetrics(machine, scriptEndedAtMs);
   job.journal.finishing();
   if (prepared.kind === 'success' && planned.includes('after_script') && afterScriptRuns(job)) {
-    await runAfterScript(job, machine, outcome);
+    outcome = worse(outcome, await runAfterScript(job, machine, outcome));
   }
   if (!filesAreKept(job, machine, outcome)) return outcome;
   return worse(outcome, await keepFiles(job, machine, planned, outcome));
@@ -123,8 +123,11 @@ async function runMainSteps(job: JobContext, machine: Provisioned, planned: stri
   return { kind: 'success' };
 }
 
-/** Runs on after success, failure, script timeout and cancel; its own failure is a warning only. */
-async function runAfterScript(job: JobContext, machine: Provisioned, outcome: Outcome): Promise<void> {
+/**
+ * Runs on after success, failure, script timeout and cancel; its own failure is a warning only, unless the job says that it counts.
+ * @returns what it makes of a job that had been fine
+ */
+async function runAfterScript(job: JobContext, machine: Provisioned, outcome: Outcome): Promise<Outcome> {
   // What ended the script is settled; only what comes now may end after_script.
   job.interruptions.settle();
   const limit = {
@@ -133,8 +136,14 @@ async function runAfterScript(job: JobContext, machine: Provisioned, outcome: Ou
   };
   const environment = { CI_JOB_STATUS: ciJobStatus(outcome) };
   const result = await runContainerStep(job, machine, 'after_script', environment, limit);
-  if (result.kind === 'failed')
-    job.trace.write(warningLine(`after_script failed, but job will continue unaffected: ${result.message}`));
+  if (result.kind !== 'failed') return { kind: 'success' };
+  if (outcome.kind === 'success' && afterScriptCounts(job)) return result;
+  job.trace.write(warningLine(`after_script failed, but job will continue unaffected: ${result.message}`));
+  return { kind: 'success' };
+}
+
+function afterScriptCounts({ spec }: JobContext): boolean {
+  return spec.variables.findLast(({ key }) => key === 'AFTER_SCRIPT_IGNORE_ERRORS')?.value === 'false';
 }
 
 /** GitLab's job timeout and a job that the coordinator has given up end everything; a job of our own always gets its after_script. */

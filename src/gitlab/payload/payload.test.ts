@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { planJob } from '../../job/plan.js';
-import { readJobPayload, specOfPayload, type JobPayload } from './index.js';
+import { readJobPayload, specOfPayload, type GitlabEntryFacts, type JobPayload } from './index.js';
 import { isSafeProjectPath } from './refusals.js';
 
 const ENTRY = { name: 'main', url: 'https://gitlab.example', pool: 'default', outputLimitBytes: 4096 };
@@ -225,6 +225,47 @@ describe("GitLab's payload", () => {
   it('clones unless fetching is allowed', () => {
     expect(specOf({ allow_git_fetch: false }).spec.source?.strategy).toBe('clone');
   });
+});
+
+describe('what the operator adds to each job', () => {
+  const withEntry = (entry: Partial<GitlabEntryFacts>, changes: Record<string, unknown> = {}) => {
+    const mapped = specOfPayload(read(changes), { ...ENTRY, ...entry });
+    if ('refused' in mapped) throw new Error(mapped.refused.message);
+    return mapped.spec;
+  };
+
+  it('are variables, beneath those of the job', () => {
+    const own = { key: 'POSTGRES_DB', value: 'mine', public: false, masked: false, raw: false, file: false };
+    const { variables } = withEntry({ environment: [own] });
+
+    expect(variables[0]).toEqual(own);
+    expect(variables.findLast(({ key }) => key === 'POSTGRES_DB')?.value).toBe('widget_test');
+  });
+
+  it('are lines around its own, in the same shell, and around its sources', () => {
+    const spec = withEntry({
+      scripts: { preBuild: 'echo pre', postBuild: 'echo post', preGetSources: 'echo a', postGetSources: 'echo z' },
+    });
+
+    expect(spec.steps[0]?.script).toEqual(['echo pre', 'npm ci', 'npm test', 'echo post']);
+    expect(spec.afterScript).toEqual(['cat npm-debug.log || true']);
+    expect(spec.source?.preScript).toEqual(['echo a', 'git config --global http.postBuffer 1048576']);
+    expect(spec.source?.postScript).toEqual(['echo z']);
+  });
+
+  it('is another address of the repositories, with the credentials kept', () => {
+    expect(withEntry({ cloneUrl: 'http://internal:8080/git/' }).source?.repo).toBe(
+      'http://gitlab-ci-token:glcbt-64_EXAMPLEjobtoken@internal:8080/git/acme/tools/widget.git',
+    );
+  });
+});
+
+it.each([
+  ['CI_DEBUG_TRACE', 'true', true],
+  ['CI_DEBUG_SERVICES', '1', true],
+  ['CI_DEBUG_TRACE', 'false', undefined],
+])('a job with %s=%s says so to GitLab: %s', (key, value, expected) => {
+  expect(specOf({ variables: [{ key, value }] }).coordinator.debugTrace).toBe(expected);
 });
 
 describe('what is not supported', () => {

@@ -8,8 +8,10 @@ import {
   type JobSpec,
   type ServiceSpec,
   type SourceSpec,
+  type Variable,
 } from '../../contracts/job-spec.js';
 import { artifactFormat } from '../../job/artifact-types.js';
+import { isTrue } from '../../shell/script.js';
 import { refusalOf, type Refusal } from './refusals.js';
 import { readDockerOptions, type JobPayload, type PayloadImage } from './schema.js';
 
@@ -19,6 +21,19 @@ export interface GitlabEntryFacts {
   url: string;
   pool: string;
   outputLimitBytes: number;
+  /** Variables of the entry; those of the job outrank them. */
+  environment?: readonly Variable[];
+  /** Replaces scheme and host of the repository's address. */
+  cloneUrl?: string;
+  scripts?: EntryScripts;
+}
+
+/** What the operator runs around a job's own lines. */
+export interface EntryScripts {
+  preGetSources?: string;
+  postGetSources?: string;
+  preBuild?: string;
+  postBuild?: string;
 }
 
 /** `runner_info.timeout` of 0 or less (gitlab-protocol section 2). */
@@ -53,13 +68,20 @@ export function specOfPayload(
       token: payload.token,
       failureReasons: payload.features.failure_reasons,
       traceSections: payload.features.trace_sections,
+      ...(isDebugged(payload) ? { debugTrace: true } : {}),
     },
   };
 }
 
+/** GitLab shows such a log to fewer people (gitlab-protocol section 1.6). */
+function isDebugged(payload: JobPayload): boolean {
+  const value = (name: string) => payload.variables.findLast(({ key }) => key === name)?.value;
+  return [value('CI_DEBUG_TRACE'), value('CI_DEBUG_SERVICES')].some(isTrue);
+}
+
 function toSpec(payload: JobPayload, entry: GitlabEntryFacts): JobSpec {
   const { timeout } = payload.runner_info;
-  const source = toSource(payload);
+  const source = toSource(payload, entry);
   return {
     name: payload.job_info.name,
     project: projectOf(payload),
@@ -67,10 +89,12 @@ function toSpec(payload: JobPayload, entry: GitlabEntryFacts): JobSpec {
     tags: [],
     ...(payload.image === undefined || payload.image.name === '' ? {} : { image: toImage(payload.image) }),
     services: payload.services.filter((service) => service.name !== '').map(toService),
-    variables: payload.variables,
+    variables: [...(entry.environment ?? []), ...payload.variables],
     secrets: [payload.token],
     ...(source === undefined ? {} : { source }),
-    steps: payload.steps.filter((step) => step.name !== 'after_script'),
+    steps: payload.steps
+      .filter((step) => step.name !== 'after_script' && step.script.length > 0)
+      .map(({ name, script }) => ({ name, script: around(entry.scripts?.preBuild, script, entry.scripts?.postBuild) })),
     afterScript: payload.steps.find((step) => step.name === 'after_script')?.script ?? [],
     timeoutMs: (timeout > 0 ? timeout : DEFAULT_TIMEOUT_SECONDS) * 1000,
     afterScriptTimeoutMs: DEFAULT_AFTER_SCRIPT_TIMEOUT_MS,
@@ -126,12 +150,16 @@ function toService(service: PayloadImage): ServiceSpec {
   };
 }
 
-function toSource(payload: JobPayload): SourceSpec | undefined {
+function around(before: string | undefined, script: string[], after: string | undefined): string[] {
+  return [before, ...script, after].filter((line) => line !== undefined);
+}
+
+function toSource(payload: JobPayload, entry: GitlabEntryFacts): SourceSpec | undefined {
   const git = payload.git_info;
   if (git === undefined || git.repo_url === '') return undefined;
   const hook = (name: string) => payload.hooks.filter((entry) => entry.name === name).flatMap((entry) => entry.script);
   return {
-    repo: git.repo_url,
+    repo: entry.cloneUrl === undefined ? git.repo_url : movedTo(git.repo_url, entry.cloneUrl),
     ...(git.ref === '' ? {} : { ref: git.ref }),
     ...(git.sha === '' ? {} : { sha: git.sha }),
     ...(git.repo_object_format === 'sha256' ? { objectFormat: 'sha256' } : {}),
@@ -140,9 +168,20 @@ function toSource(payload: JobPayload): SourceSpec | undefined {
     strategy: payload.allow_git_fetch ? 'fetch' : 'clone',
     submodules: 'none',
     attempts: 1,
-    preScript: hook('pre_get_sources_script'),
-    postScript: hook('post_get_sources_script'),
+    preScript: around(entry.scripts?.preGetSources, hook('pre_get_sources_script'), undefined),
+    postScript: around(undefined, hook('post_get_sources_script'), entry.scripts?.postGetSources),
   };
+}
+
+/** The same repository and credentials at another address. */
+function movedTo(repo: string, base: string): string {
+  if (!URL.canParse(repo)) return repo;
+  const from = new URL(repo);
+  const to = new URL(base);
+  to.username = from.username;
+  to.password = from.password;
+  to.pathname = `${to.pathname.replace(/\/+$/, '')}${from.pathname}`;
+  return to.toString();
 }
 
 function toArtifact(artifact: JobPayload['artifacts'][number]): ArtifactSpec {

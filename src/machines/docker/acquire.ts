@@ -42,6 +42,7 @@ export async function acquireMachine(
   const auth = { credentials: request.credentials, dockerAuthConfig: request.dockerAuthConfig };
   const notes: string[] = [];
   const note = (line: string) => notes.push(line);
+  for (const warning of wanted.warnings) note(`WARNING: ${warning}`);
   const image = await ensureImage(docker, { ...wanted.image, auth, signal, note });
   const helper = await ensureImage(docker, {
     name: settings.helperImage,
@@ -71,10 +72,12 @@ export async function acquireMachine(
       network === undefined
         ? []
         : await startServices({ docker, settings, request, network, services: serviceImages, signal, note });
-    if (request.helper) await createJobContainer(deps, request, 'helper', sandbox, { id: helper.id });
+    if (request.helper)
+      await createJobContainer(deps, request, 'helper', sandbox, { id: helper.id, name: helper.name });
     await createJobContainer(deps, request, 'build', sandbox, {
       id: image.id,
-      ...(request.image?.entrypoint === undefined ? {} : { entrypoint: request.image.entrypoint }),
+      name: image.name,
+      ...(wanted.entrypoint === undefined ? {} : { entrypoint: wanted.entrypoint }),
       ...(wanted.user === undefined ? {} : { user: wanted.user }),
     });
     return describe(settings, request, sandbox, image, helper, services, notes);
@@ -126,7 +129,7 @@ async function createJobContainer(
   request: MachineRequest,
   role: MachineRole,
   sandbox: Sandbox,
-  image: { id: string; entrypoint?: string[]; user?: string },
+  image: { id: string; name: string; entrypoint?: string[]; user?: string },
 ): Promise<void> {
   const container = await docker.createContainer({
     name: containerName(request.machine, role),
@@ -149,7 +152,7 @@ async function createJobContainer(
       [LABEL_NONCE]: request.nonce,
     },
     HostConfig: {
-      ...hostConfig(settings, role, { volume: sandbox.volume }),
+      ...hostConfig(settings, { kind: role, image: image.name, builds: { volume: sandbox.volume } }),
       NetworkMode: `container:${sandbox.id}`,
       LogConfig: STEP_LOG,
     },

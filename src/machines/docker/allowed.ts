@@ -12,7 +12,10 @@ export interface WantedImage {
 export interface AllowedRequest {
   image: WantedImage;
   user: string | undefined;
+  entrypoint: string[] | undefined;
   services: { request: ServiceRequest; image: WantedImage }[];
+  /** For the trace: what was asked for and is not followed. */
+  warnings: string[];
 }
 
 /**
@@ -27,13 +30,28 @@ export function assertAllowed(settings: EngineSettings, request: MachineRequest)
       `The job asks for ${String(request.services.length)} services; this runner allows ${String(settings.servicesLimit)} (servicesLimit)`,
     );
   }
+  const asked = [request.image, ...request.services];
+  const ignored = settings.disableEntrypointOverwrite && asked.some((image) => image?.entrypoint !== undefined);
   return {
     image: wanted(settings, name, request.image?.pullPolicy, request.image?.platform),
-    user: allowedUser(settings, request.image?.user),
-    services: request.services.map((service) => {
-      assertListed(service.name, settings.allowedServices, 'service', 'allowedServices');
-      return { request: service, image: wanted(settings, service.name, service.pullPolicy, service.platform) };
-    }),
+    user: settings.user ?? allowedUser(settings, request.image?.user),
+    entrypoint: settings.disableEntrypointOverwrite ? undefined : request.image?.entrypoint,
+    services: request.services.map((service) => allowedService(settings, service)),
+    warnings: ignored ? ['Entrypoint override disabled (disableEntrypointOverwrite)'] : [],
+  };
+}
+
+function allowedService(settings: EngineSettings, service: ServiceRequest): AllowedRequest['services'][number] {
+  assertListed(service.name, settings.allowedServices, 'service', 'allowedServices');
+  const { user: asked, entrypoint, ...rest } = service;
+  const user = allowedUser(settings, asked);
+  return {
+    request: {
+      ...rest,
+      ...(user === undefined ? {} : { user }),
+      ...(entrypoint === undefined || settings.disableEntrypointOverwrite ? {} : { entrypoint }),
+    },
+    image: wanted(settings, service.name, service.pullPolicy, service.platform),
   };
 }
 
@@ -54,16 +72,20 @@ function wanted(
   return { name, policies, ...(platform === undefined ? {} : { platform }) };
 }
 
-/** The configured user wins over the job's. */
+/** A configured user wins over the job's, and needs no leave. */
 function allowedUser(settings: EngineSettings, asked: string | undefined): string | undefined {
-  const user = settings.user ?? asked;
-  if (user === undefined || settings.allowedUsers.length === 0 || settings.allowedUsers.includes(user)) return user;
-  throw refused(`User "${user}" is not allowed here; allowed: ${settings.allowedUsers.join(', ')} (allowedUsers)`);
+  if (asked === undefined || settings.allowedUsers.length === 0 || settings.allowedUsers.includes(asked)) return asked;
+  throw refused(`User "${asked}" is not allowed here; allowed: ${settings.allowedUsers.join(', ')} (allowedUsers)`);
 }
 
 function assertListed(name: string, patterns: string[], what: string, setting: string): void {
-  if (patterns.length === 0 || picomatch(patterns, { dot: true })(name)) return;
+  if (patterns.length === 0 || matchesAny(name, patterns)) return;
   throw refused(`The ${what} "${name}" is not allowed here; allowed: ${patterns.join(', ')} (${setting})`);
+}
+
+/** GitLab's globs: `*` stops at a slash, `**` does not, `{a,b}` and `[a-z]`; a leading `!` and brackets are plain text. */
+export function matchesAny(name: string, patterns: readonly string[]): boolean {
+  return patterns.some((pattern) => picomatch(pattern, { dot: true, nonegate: true, noextglob: true })(name));
 }
 
 function refused(message: string): MachineError {

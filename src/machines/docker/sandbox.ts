@@ -3,6 +3,7 @@ import type Docker from 'dockerode';
 import { LABEL_JOB, LABEL_MACHINE, LABEL_ROLE } from '../../contracts/names.js';
 import { MachineError, type EngineSettings } from '../engine.js';
 import { ignoringGone, isConflict, isNotFound } from './errors.js';
+import { volumeMount } from './host-config.js';
 import { listContainers, type OurContainer } from './inventory.js';
 import { lonelySandboxOf, writeOwner, type SandboxOwner } from './sandbox-owner.js';
 import { LABEL_ENGINE, LABEL_SHAPE, LABEL_VOLUME, slotName, volumeName, warmName } from './names.js';
@@ -124,14 +125,7 @@ async function createSandbox(
     HostConfig: {
       NetworkMode: network?.name ?? settings.networkMode,
       LogConfig: { Type: 'none', Config: {} },
-      Mounts: [
-        {
-          Type: 'volume',
-          Source: volume,
-          Target: settings.buildsDirectory,
-          VolumeOptions: { NoCopy: true, Labels: ownLabels, DriverConfig: { Name: 'local', Options: {} } },
-        },
-      ],
+      Mounts: [volumeMount(settings, volume, settings.buildsDirectory, ownLabels)],
       ExtraHosts: settings.extraHosts,
       Dns: settings.dns,
       DnsSearch: settings.dnsSearch,
@@ -152,7 +146,17 @@ async function createSandbox(
 
 /** Settings that a finished sandbox can no longer change. */
 function shapeOf(settings: EngineSettings): string {
-  const { helperImage, networkMode, buildsDirectory, extraHosts, dns, dnsSearch, sysctls, containerLabels } = settings;
+  const {
+    helperImage,
+    networkMode,
+    buildsDirectory,
+    extraHosts,
+    dns,
+    dnsSearch,
+    sysctls,
+    containerLabels,
+    volumeDriver,
+  } = settings;
   const shape = JSON.stringify([
     helperImage,
     networkMode,
@@ -162,6 +166,7 @@ function shapeOf(settings: EngineSettings): string {
     dnsSearch,
     sysctls,
     containerLabels,
+    volumeDriver,
   ]);
   return createHash('sha256').update(shape).digest('hex').slice(0, 16);
 }

@@ -56,7 +56,7 @@ async function startService(
     Env: secret ? [] : Object.entries(service.request.environment).map(([key, value]) => `${key}=${value}`),
     ...(service.request.user === undefined ? {} : { User: service.request.user }),
     Labels: { ...settings.containerLabels, ...labels(settings, request), [LABEL_ROLE]: 'service' },
-    HostConfig: { ...hostConfig(settings, 'service', undefined), NetworkMode: network },
+    HostConfig: { ...hostConfig(settings, { kind: 'service', image: service.request.name }), NetworkMode: network },
     NetworkingConfig: { EndpointsConfig: { [network]: { Aliases: aliases } } },
   });
   if (secret) await container.putArchive(await environmentFile(service.request.environment), { path: '/' });

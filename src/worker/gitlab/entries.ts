@@ -5,6 +5,7 @@ import type { Config } from '../../config/schema.js';
 import { createGitlabClient, type GitlabClient } from '../../gitlab/client.js';
 import { createHttp } from '../../gitlab/http.js';
 import { runnerInfo } from '../../gitlab/info.js';
+import type { GitlabEntryFacts } from '../../gitlab/payload/index.js';
 import type { WorkerMetrics } from '../../telemetry/metrics.js';
 
 export type GitlabEntry = Config['gitlab'][number];
@@ -37,7 +38,11 @@ export function openGitlabEntries(
           });
         }
         return {
-          job: found.client.job({ id: coordinator.jobId, token: coordinator.token }),
+          job: found.client.job({
+            id: coordinator.jobId,
+            token: coordinator.token,
+            debugTrace: coordinator.debugTrace,
+          }),
           silenceLimitMs: found.entry.giveUpAfter,
         };
       },
@@ -66,6 +71,44 @@ export function openGitlabClient(
     systemId: options.systemId,
     info: runnerInfo(options.revision),
   });
+}
+
+/** What the entry adds to each of its jobs. @throws when a file that it names cannot be read */
+export function factsOfEntry(entry: GitlabEntry): GitlabEntryFacts {
+  const { name, url, pool, outputLimit, cloneUrl } = entry;
+  const own = Object.entries(entry.environment).map(([key, value]) => ({ ...PLAIN, key, value, raw: false }));
+  const authorities =
+    entry.ca === undefined
+      ? []
+      : [{ ...PLAIN, key: 'CI_SERVER_TLS_CA_FILE', value: readFileSync(entry.ca, 'utf8'), file: true }];
+  return {
+    name,
+    url,
+    pool,
+    outputLimitBytes: outputLimit,
+    environment: [
+      { ...PLAIN, key: 'CI_RUNNER_SHORT_TOKEN', value: shortToken(tokenOf(entry)), public: true },
+      ...own,
+      ...authorities,
+    ],
+    ...(cloneUrl === undefined ? {} : { cloneUrl }),
+    scripts: {
+      ...(entry.preGetSourcesScript === undefined ? {} : { preGetSources: entry.preGetSourcesScript }),
+      ...(entry.postGetSourcesScript === undefined ? {} : { postGetSources: entry.postGetSourcesScript }),
+      ...(entry.preBuildScript === undefined ? {} : { preBuild: entry.preBuildScript }),
+      ...(entry.postBuildScript === undefined ? {} : { postBuild: entry.postBuildScript }),
+    },
+  };
+}
+
+const PLAIN = { public: false, masked: false, raw: true, file: false };
+
+/** As GitLab shows a runner (gitlab-protocol section 4.1): without its kind's prefix, the first nine characters. */
+export function shortToken(token: string): string {
+  return token
+    .replace(/^(?:glrt-|glrtr-|glcbt-|GR[0-9a-fA-F]{7})/, '')
+    .replace(/^t[123]_/, '')
+    .slice(0, 9);
 }
 
 /** Read each time: a token that is rotated in its file needs no restart. */

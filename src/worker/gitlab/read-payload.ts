@@ -1,12 +1,11 @@
-import { readJobPayload, specOfPayload } from '../../gitlab/payload/index.js';
+import { readJobPayload, specOfPayload, type GitlabEntryFacts } from '../../gitlab/payload/index.js';
 import type { ReadPayload } from '../../gitlab/intake.js';
-import type { GitlabEntry } from './entries.js';
 
 /** How many of a bad payload's problems are told; a hostile one may have thousands. */
 const MAX_PROBLEMS = 5;
 
 /** GitLab's answer, whatever it is, as a job of ours or as the reason why it is none. Never throws. */
-export function readPayload(raw: Buffer, entry: GitlabEntry): ReadPayload {
+export function readPayload(raw: Buffer, entry: GitlabEntryFacts): ReadPayload {
   let json: unknown;
   try {
     json = JSON.parse(raw.toString('utf8'));
@@ -30,12 +29,7 @@ export function readPayload(raw: Buffer, entry: GitlabEntry): ReadPayload {
   }
   const { payload } = read;
   const job = { id: payload.id, token: payload.token };
-  const mapped = specOfPayload(payload, {
-    name: entry.name,
-    url: entry.url,
-    pool: entry.pool,
-    outputLimitBytes: entry.outputLimit,
-  });
+  const mapped = specOfPayload(payload, entry);
   if ('refused' in mapped) {
     return { kind: 'refused', job, ...mapped.refused, failureReasons: payload.features.failure_reasons };
   }

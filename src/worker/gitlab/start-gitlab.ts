@@ -11,7 +11,7 @@ import type { Store } from '../../store/store.js';
 import type { Logger } from '../../telemetry/logger.js';
 import type { Conversations } from '../../activities/report-to-coordinator.js';
 import { createBell } from './bell.js';
-import type { GitlabEntries } from './entries.js';
+import { factsOfEntry, type GitlabEntries } from './entries.js';
 import { readPayload } from './read-payload.js';
 import { createRoom, type Room } from './room.js';
 import { hasWorkflow, hostOf, listOpenJobs, startGitlabJob } from './start-workflow.js';
@@ -50,7 +50,7 @@ export function createGitlabIntake(deps: GitlabDeps): GitlabIntake {
     const intake = createIntake({
       entry: entry.name,
       spool: createSpool(deps.store, deps.ring, entry.name),
-      read: (raw) => readPayload(raw, entry),
+      read: (raw) => readPayload(raw, factsOfEntry(entry)),
       client,
       async startWorkflow(job) {
         const outcome = await startGitlabJob(deps.client, deps.config.temporal.taskQueue, job);
