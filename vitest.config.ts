@@ -10,6 +10,8 @@ function tier(name: string, include: string[], testTimeout: number) {
 export default defineConfig({
   test: {
     pool: 'forks',
+    // Tests of one file that run at once: as many as test/gitlab has GitLabs.
+    maxConcurrency: 10,
     projects: [
       tier('unit', ['src/**/*.test.ts', 'test/support/**/*.test.ts'], 20_000),
       tier('workflow', ['test/workflow/**/*.test.ts'], MINUTES),

@@ -126,7 +126,7 @@ function tellFlags(
 async function keepArtifact(store: Store, workflowId: string, referee: Buffer): Promise<ArtifactStatus> {
   const key = jobKeys.metricsRefereeGzip(workflowId);
   const { bytes } = await store.write(key, gzipSync(referee));
-  return { name: 'metrics_referee.json.gz', type: 'metrics_referee', format: 'gzip', bytes, files: 1, key };
+  return { name: 'metrics_referee.json', type: 'metrics_referee', format: 'gzip', bytes, files: 1, key };
 }
 
 function requestOf(deps: MetricsDeps, input: CollectMetricsInput): CollectRequest {

@@ -271,6 +271,26 @@ describe('faults', () => {
     ]).toEqual([503, 503, 202]);
   });
 
+  it('let pass what comes before them, and tell which of them never came', async () => {
+    const job = await running();
+    coordinator.faults.add({ endpoint: 'trace', action: { kind: 'status', status: 503 }, after: 1 });
+    coordinator.faults.add({ endpoint: 'upload', action: { kind: 'reset' } });
+
+    expect([(await patch(job, 0, 'a')).status, (await patch(job, 1, 'b')).status]).toEqual([202, 503]);
+    expect(coordinator.faults.unused().map(({ endpoint }) => endpoint)).toEqual(['upload']);
+  });
+
+  it('make it a violation to come again before the time that was asked for', async () => {
+    coordinator.faults.add({
+      endpoint: 'request',
+      action: { kind: 'status', status: 429, headers: { 'Retry-After': '60' } },
+    });
+    expect((await request()).status).toBe(429);
+    await request();
+
+    expect(coordinator.violations).toEqual([expect.stringMatching(/^request: repeated \d+ ms before/)]);
+  });
+
   it('lose the answer but not the deed', async () => {
     const job = await running();
     coordinator.faults.add({ endpoint: 'update', action: { kind: 'loseAnswer' }, when: ({ final }) => final });
@@ -294,6 +314,23 @@ describe('faults', () => {
 
     expect((await request()).status).toBe(204);
   });
+});
+
+it('answers as a lagging replica does, and then as it should', async () => {
+  const job = await running({}, { lagging: { status: 'pending', times: 1 } });
+  const lagging = await put(job, 'running');
+
+  expect([lagging.status, lagging.headers.get('Job-Status')]).toEqual([403, 'pending']);
+  expect((await put(job, 'running')).status).toBe(200);
+});
+
+it('holds polls only while it is to', async () => {
+  coordinator.setLongPoll(60_000);
+  const first = await request();
+  const held = request({ last_update: first.headers.get('X-GitLab-Last-Update') });
+  coordinator.setLongPoll(0);
+
+  expect((await held).status).toBe(204);
 });
 
 it('reaps jobs that were silent for too long', async () => {

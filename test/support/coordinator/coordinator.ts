@@ -24,12 +24,18 @@ export interface TestCoordinator {
   readonly runnerToken: string;
   readonly violations: string[];
   readonly faults: Faults;
+  /** Polls that are held just now: the next job goes to one of them. */
+  readonly heldPolls: number;
   readonly jobs: ReadonlyMap<number, CoordinatorJob>;
   /** @param changes fields of the payload that replace the example's; `script` and `variables` are shorthands */
+  /** How long polls without news are held from now on; those that are held are answered. */
+  setLongPoll(ms: number): void;
   addJob(changes?: Record<string, unknown>, options?: JobOptions): CoordinatorJob;
   /** A finished job of an earlier stage whose archive may be downloaded. */
   addDependency(archive: Buffer, how?: { redirect?: boolean; status?: number }): { id: number; token: string };
   cancel(id: number): void;
+  /** The server ends the job by itself. */
+  end(id: number, status: 'failed' | 'canceled' | 'success'): void;
   untilOver(id: number, timeoutMs?: number): Promise<CoordinatorJob>;
   /** Ends jobs that were silent for so long, as GitLab's own worker does after an hour. */
   reap(silentMs: number): void;
@@ -59,6 +65,8 @@ interface Call {
   query: URLSearchParams;
   headers: IncomingMessage['headers'];
   body: Buffer;
+  /** The client has hung up. */
+  gone(): boolean;
 }
 
 export async function startCoordinator(options: CoordinatorOptions = {}): Promise<TestCoordinator> {
@@ -68,6 +76,9 @@ export async function startCoordinator(options: CoordinatorOptions = {}): Promis
   const jobs = new Map<number, CoordinatorJob>();
   const archives = new Map<number, { token: string; archive: Buffer; redirect: boolean; status: number }>();
   const polls = new Set<() => void>();
+  /** By endpoint and job: no request before. */
+  const patience = new Map<string, number>();
+  let longPollMs = options.longPollMs ?? 0;
   let features: Record<string, boolean> = {};
   let queueVersion = 1;
   let nextId = 1000;
@@ -88,7 +99,15 @@ export async function startCoordinator(options: CoordinatorOptions = {}): Promis
       checkHeaders(endpoint, call);
       const id = Number(/^jobs\/(\d+)/.exec(call.path)?.[1]);
       const final = endpoint === 'update' && /"state":\s*"(?:success|failed)"/.test(call.body.toString('utf8'));
-      const fault = faults.take(endpoint, { job: Number.isNaN(id) ? undefined : id, body: call.body, final });
+      const artifactType = endpoint === 'upload' ? (call.query.get('artifact_type') ?? 'archive') : undefined;
+      checkPatience(endpoint, id);
+      const fault = faults.take(endpoint, {
+        job: Number.isNaN(id) ? undefined : id,
+        body: call.body,
+        final,
+        artifactType,
+      });
+      if (fault?.kind === 'status') notePatience(endpoint, id, fault.headers);
       await answer(request, response, fault, () => handle(endpoint, call, id));
       if (final && (fault?.kind === 'loseAnswer' || fault?.kind === 'halfAnswer')) {
         const job = jobs.get(id);
@@ -137,6 +156,19 @@ export async function startCoordinator(options: CoordinatorOptions = {}): Promis
     }
   }
 
+  /** A client that was told to wait, and comes before, is not one that GitLab keeps. */
+  function checkPatience(endpoint: Endpoint, id: number): void {
+    const notBefore = patience.get(`${endpoint} ${String(id)}`);
+    if (notBefore !== undefined && Date.now() < notBefore) {
+      violation(`${endpoint}: repeated ${String(notBefore - Date.now())} ms before it was to be (Retry-After)`);
+    }
+  }
+
+  function notePatience(endpoint: Endpoint, id: number, headers: Record<string, string> = {}): void {
+    const seconds = Number(headers['Retry-After']);
+    if (seconds > 0) patience.set(`${endpoint} ${String(id)}`, Date.now() + seconds * 1000);
+  }
+
   function checkHeaders(endpoint: Endpoint, { headers }: Call): void {
     if ((headers['user-agent'] ?? '') === '') violation(`${endpoint}: no User-Agent`);
     if (!/^[0-9a-f-]{16,}$/i.test(String(headers['x-request-id'] ?? ''))) violation(`${endpoint}: no X-Request-Id`);
@@ -166,7 +198,7 @@ export async function startCoordinator(options: CoordinatorOptions = {}): Promis
       : json(403, { message: '403 Forbidden' });
   }
 
-  async function requestJob({ body }: Call): Promise<Answer> {
+  async function requestJob({ body, gone }: Call): Promise<Answer> {
     const given = JSON.parse(body.toString('utf8')) as {
       token?: string;
       system_id?: string;
@@ -179,16 +211,31 @@ export async function startCoordinator(options: CoordinatorOptions = {}): Promis
     features = given.info?.features ?? {};
     if (Object.keys(features).length !== 31)
       violation(`request: ${String(Object.keys(features).length)} features instead of 31`);
-    const deadline = Date.now() + (options.longPollMs ?? 0);
+    const deadline = Date.now() + longPollMs;
     for (;;) {
+      // Workhorse notices, too: a job that nobody would read of is not assigned.
+      if (gone()) return { status: 499 };
       const next = [...jobs.values()].find(
         (job) => job.status === 'pending' || job.handedOver < (job.options.handOver ?? 1),
       );
       if (next !== undefined) return handOver(next);
-      if (given.last_update !== String(queueVersion) || Date.now() >= deadline) break;
-      await Promise.race([delay(Math.max(1, deadline - Date.now())), new Promise<void>((wake) => polls.add(wake))]);
+      if (given.last_update !== String(queueVersion) || Date.now() >= deadline || longPollMs === 0) break;
+      await heldUntil(deadline);
     }
     return { status: 204, headers: { 'X-GitLab-Last-Update': String(queueVersion) } };
+  }
+
+  /** Until there is news, or the time is over. */
+  async function heldUntil(deadline: number): Promise<void> {
+    await new Promise<void>((resolve) => {
+      const done = () => {
+        clearTimeout(timer);
+        polls.delete(done);
+        resolve();
+      };
+      const timer = setTimeout(done, Math.max(1, deadline - Date.now()));
+      polls.add(done);
+    });
   }
 
   function handOver(job: CoordinatorJob): Answer {
@@ -198,6 +245,7 @@ export async function startCoordinator(options: CoordinatorOptions = {}): Promis
       job.runningAtMs = Date.now();
       job.touchedAtMs = Date.now();
     }
+    if (job.options.rawBody !== undefined) return { ...json(201, null), body: job.options.rawBody };
     return json(201, job.payload, { 'X-GitLab-Last-Update': String(queueVersion) });
   }
 
@@ -206,6 +254,15 @@ export async function startCoordinator(options: CoordinatorOptions = {}): Promis
     const given = endpoint === 'update' ? tokenInBody(call) : String(call.headers['job-token'] ?? '');
     if (endpoint === 'update' && given === undefined) return json(400, { error: 'token is missing' });
     if (job === undefined || job.token !== given) return json(403, { message: '403 Forbidden' });
+    const { lagging } = job.options;
+    if (lagging !== undefined && lagging.times > 0) {
+      lagging.times -= 1;
+      return json(
+        403,
+        { message: '403 Forbidden - Job is not processing on runner' },
+        { 'Job-Status': lagging.status },
+      );
+    }
     if (job.status !== 'running' && job.status !== 'canceling') {
       if (endpoint !== 'update' && job.final !== undefined && !job.answerLost) {
         violation(`${endpoint} of job ${String(id)} after its final status`);
@@ -223,7 +280,7 @@ export async function startCoordinator(options: CoordinatorOptions = {}): Promis
     }
   }
 
-  function patchTrace(job: CoordinatorJob, { headers, body }: Call): Answer {
+  function patchTrace(job: CoordinatorJob, { headers, body, query }: Call): Answer {
     const range = headers['content-range'];
     if (range === undefined) {
       violation('trace: no Content-Range');
@@ -238,7 +295,7 @@ export async function startCoordinator(options: CoordinatorOptions = {}): Promis
       violation(`trace: Content-Range ${range} with ${String(body.length)} bytes`);
     }
     const end = start + body.length;
-    if (end > (options.traceLimitBytes ?? 100 * 1024 * 1024)) {
+    if (end > (job.options.traceLimitBytes ?? options.traceLimitBytes ?? 100 * 1024 * 1024)) {
       finish(job, {
         state: 'failed',
         failureReason: 'trace_size_exceeded',
@@ -249,6 +306,8 @@ export async function startCoordinator(options: CoordinatorOptions = {}): Promis
       return json(403, { message: '403 Forbidden' });
     }
     job.patches += 1;
+    job.largestPatch = Math.max(job.largestPatch, body.length);
+    if (query.get('debug_trace') === 'true') job.debugPatches += 1;
     if (start > job.trace.length) {
       violation(`trace: a gap, ${String(start)} after ${String(job.trace.length)} bytes`);
     }
@@ -328,7 +387,7 @@ export async function startCoordinator(options: CoordinatorOptions = {}): Promis
       violation(`upload: type ${type} with format ${format}`);
       return json(400, { message: 'Invalid file format' });
     }
-    if (bytes.length > (options.artifactLimitBytes ?? 100 * 1024 * 1024))
+    if (bytes.length > (job.options.artifactLimitBytes ?? options.artifactLimitBytes ?? 100 * 1024 * 1024))
       return json(413, { message: '413 Payload Too Large' });
     const sha256 = sha256Of(bytes);
     const known = job.artifacts.find((artifact) => artifact.type === type);
@@ -382,7 +441,6 @@ export async function startCoordinator(options: CoordinatorOptions = {}): Promis
   function wakePolls(): void {
     queueVersion += 1;
     for (const wake of polls) wake();
-    polls.clear();
   }
 
   return {
@@ -390,7 +448,14 @@ export async function startCoordinator(options: CoordinatorOptions = {}): Promis
     runnerToken,
     violations,
     faults,
+    get heldPolls() {
+      return polls.size;
+    },
     jobs,
+    setLongPoll(ms) {
+      longPollMs = ms;
+      wakePolls();
+    },
     addJob(changes = {}, jobOptions = {}) {
       nextId += 1;
       const job = createJob(nextId, examplePayload(nextId, changes), jobOptions);
@@ -408,6 +473,10 @@ export async function startCoordinator(options: CoordinatorOptions = {}): Promis
       const job = jobs.get(id);
       if (job === undefined || isOver(job.status)) return;
       job.status = job.status === 'running' && features['cancel_gracefully'] === true ? 'canceling' : 'canceled';
+    },
+    end(id, status) {
+      const job = jobs.get(id);
+      if (job !== undefined && !isOver(job.status)) job.status = status;
     },
     async untilOver(id, timeoutMs = 60_000) {
       const job = jobs.get(id);
@@ -453,6 +522,7 @@ async function readCall(request: IncomingMessage): Promise<Call> {
     query: url.searchParams,
     headers: request.headers,
     body: Buffer.concat(chunks),
+    gone: () => request.socket.destroyed,
   };
 }
 

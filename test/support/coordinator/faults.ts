@@ -20,16 +20,29 @@ export interface Fault {
   action: FaultAction;
   /** How often; default once. */
   times?: number;
+  /** So many requests that fit pass before; default none. */
+  after?: number;
   /** Only for this job. */
   job?: number;
   /** Only requests for which this holds, e.g. final reports. */
-  when?: (request: { body: Buffer; final: boolean }) => boolean;
+  when?: (request: FaultRequest) => boolean;
+}
+
+export interface FaultRequest {
+  job: number | undefined;
+  body: Buffer;
+  /** A final report. */
+  final: boolean;
+  /** Of an upload. */
+  artifactType: string | undefined;
 }
 
 export interface Faults {
   add(fault: Fault): void;
   /** The action for a request, counted down. */
-  take(endpoint: Endpoint, request: { job: number | undefined; body: Buffer; final: boolean }): FaultAction | undefined;
+  take(endpoint: Endpoint, request: FaultRequest): FaultAction | undefined;
+  /** Those that did not come to pass as often as they were to: a test that waits for them tests nothing. */
+  unused(): Fault[];
   /** Everything is refused until the returned function is called, as if the server were away. */
   outage(): () => void;
   readonly away: boolean;
@@ -37,10 +50,10 @@ export interface Faults {
 }
 
 export function createFaults(): Faults {
-  let faults: (Fault & { left: number })[] = [];
+  let faults: (Fault & { left: number; passing: number })[] = [];
   let outages = 0;
   return {
-    add: (fault) => void faults.push({ ...fault, left: fault.times ?? 1 }),
+    add: (fault) => void faults.push({ ...fault, left: fault.times ?? 1, passing: fault.after ?? 0 }),
     take(endpoint, request) {
       const found = faults.find(
         (fault) =>
@@ -50,9 +63,14 @@ export function createFaults(): Faults {
           (fault.when?.(request) ?? true),
       );
       if (found === undefined) return undefined;
+      if (found.passing > 0) {
+        found.passing -= 1;
+        return undefined;
+      }
       found.left -= 1;
       return found.action;
     },
+    unused: () => faults.filter(({ left }) => left > 0),
     outage() {
       outages += 1;
       let over = false;

@@ -42,6 +42,10 @@ export interface CoordinatorJob {
   runningAtMs: number;
   /** An answer to the final report was lost on purpose: what follows may be a repetition. */
   answerLost: boolean;
+  /** How often `debug_trace=true` was said with a part of the trace. */
+  debugPatches: number;
+  /** Largest part of the trace. */
+  largestPatch: number;
 }
 
 export interface JobOptions {
@@ -53,6 +57,14 @@ export interface JobOptions {
   updateInterval?: number;
   /** Hand the job over this many times, as a server with a stale replica might. */
   handOver?: number;
+  /** The plan's limit of the trace; default: the coordinator's. */
+  traceLimitBytes?: number;
+  /** The limit of an artifact; default: the coordinator's. */
+  artifactLimitBytes?: number;
+  /** Handed over instead of the payload: what is no job, or no JSON. */
+  rawBody?: string;
+  /** Status of the 403 to the first calls of a job, as a lagging replica answers: so many, and no others. */
+  lagging?: { status: string; times: number };
 }
 
 export function isOver(status: JobStatus): boolean {
@@ -76,6 +88,8 @@ export function createJob(id: number, payload: Record<string, unknown>, options:
     touchedAtMs: Date.now(),
     runningAtMs: 0,
     answerLost: false,
+    debugPatches: 0,
+    largestPatch: 0,
   };
 }
 

@@ -1,0 +1,103 @@
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { buffer } from 'node:stream/consumers';
+import { ZipFile } from 'yazl';
+import type { TestCoordinator } from '../coordinator/coordinator.js';
+import { variable } from '../coordinator/payload.js';
+import type { Stack } from '../stack.js';
+import type { Dependency, Play } from './scenario.js';
+
+/** The payload's fields as a scenario means them. */
+export async function payloadOf(
+  play: Play,
+  world: { coordinator: TestCoordinator; stack: Stack; key: string },
+): Promise<Record<string, unknown>> {
+  const { variables = [], script, ...rest } = filled(play.job) as Play['job'];
+  const dependencies = await Promise.all(play.dependencies.map((each) => dependencyOf(each, world.coordinator)));
+  const source = play.repository === undefined ? undefined : repositoryOf(play.repository, world);
+  return {
+    ...rest,
+    ...(script === undefined ? {} : { script: script.map((line) => expandMarks(line, world.key)) }),
+    variables: [
+      ...(source === undefined ? [] : [variable('GIT_STRATEGY', 'clone')]),
+      ...variables.map(({ key, value, ...flags }) => variable(String(key), value as string, flags)),
+    ],
+    ...(Array.isArray(rest['steps']) ? { steps: rest['steps'].map((step) => marked(step, world.key)) } : {}),
+    ...(source === undefined ? {} : { git_info: source }),
+    ...(dependencies.length === 0 ? {} : { dependencies }),
+  };
+}
+
+/** What a scenario cannot hold: `{{repeat x 1000}}`. */
+function filled(value: unknown): unknown {
+  if (typeof value === 'string') {
+    return value.replace(/\{\{repeat (.+?) (\d+)\}\}/g, (_, text: string, count: string) => text.repeat(Number(count)));
+  }
+  if (Array.isArray(value)) return value.map(filled);
+  if (typeof value !== 'object' || value === null) return value;
+  return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, filled(inner)]));
+}
+
+/** `@mark NAME`: the script has come so far. `@await NAME`: it waits for the test. */
+export function expandMarks(line: string, key: string): string {
+  return line
+    .replace(/@mark ([a-z0-9-]+)/g, (_, name: string) => `echo made >>/shared/${key}.${name}`)
+    .replace(/@await ([a-z0-9-]+)/g, (_, name: string) => `until [ -e /shared/${key}.${name} ]; do sleep 0.1; done`);
+}
+
+function marked(step: unknown, key: string): unknown {
+  if (typeof step !== 'object' || step === null || !('script' in step) || !Array.isArray(step.script)) return step;
+  return {
+    ...step,
+    script: step.script.map((line: unknown) => (typeof line === 'string' ? expandMarks(line, key) : line)),
+  };
+}
+
+async function dependencyOf(given: Dependency, coordinator: TestCoordinator): Promise<Record<string, unknown>> {
+  const zip = new ZipFile();
+  for (const [name, content] of Object.entries(given.files)) zip.addBuffer(Buffer.from(content), name);
+  zip.end();
+  const archive = await buffer(zip.outputStream);
+  const { id, token } = coordinator.addDependency(archive, {
+    ...(given.redirect === undefined ? {} : { redirect: given.redirect }),
+    ...(given.status === undefined ? {} : { status: given.status }),
+  });
+  return {
+    id,
+    name: given.name,
+    token: given.wrongToken ? 'glcbt-64_another' : token,
+    artifacts_file: { filename: 'artifacts.zip', size: archive.length },
+  };
+}
+
+/** A repository below /shared with one commit of these files on `main`. */
+function repositoryOf(
+  files: Record<string, string>,
+  { stack, key }: { stack: Stack; key: string },
+): Record<string, unknown> {
+  const bare = join(stack.shared, `${key}.git`);
+  const work = mkdtempSync(join(tmpdir(), 'holdfast-repository-'));
+  const git = (...args: string[]) => execFileSync('git', ['-C', work, ...args], { encoding: 'utf8' }).trim();
+  for (const [name, content] of Object.entries(files)) {
+    mkdirSync(dirname(join(work, name)), { recursive: true });
+    writeFileSync(join(work, name), content);
+  }
+  git('init', '--quiet', '--initial-branch=main');
+  git('add', '--all');
+  git('-c', 'user.name=Test', '-c', 'user.email=test@example.com', 'commit', '--quiet', '--message=First');
+  execFileSync('git', ['clone', '--quiet', '--bare', work, bare]);
+  const sha = git('rev-parse', 'HEAD');
+  rmSync(work, { recursive: true });
+  return {
+    repo_url: `file:///shared/${key}.git`,
+    repo_object_format: 'sha1',
+    ref: 'main',
+    sha,
+    before_sha: '0'.repeat(40),
+    ref_type: 'branch',
+    refspecs: ['+refs/heads/main:refs/remotes/origin/main'],
+    depth: 20,
+  };
+}
