@@ -7,7 +7,17 @@ import { build } from 'esbuild';
 const path = (relative) => fileURLToPath(new URL(relative, import.meta.url));
 const source = path('../src/web/browser');
 const target = path('../dist/web/assets');
-const ENTRIES = ['app.ts', 'theme.ts', 'jobs.ts', 'app.css', 'icon.svg'];
+const ENTRIES = [
+  'app.ts',
+  'theme.ts',
+  'jobs.ts',
+  'job.ts',
+  'report.ts',
+  'app.css',
+  'job.css',
+  'report.css',
+  'icon.svg',
+];
 
 await rm(target, { recursive: true, force: true });
 await mkdir(target, { recursive: true });

@@ -1,5 +1,6 @@
+import { writeFile } from 'node:fs/promises';
 import { Command } from 'commander';
-import type { HoldfastClient, ReplayMetricsResult } from '../client.js';
+import type { HoldfastClient, JobStatus, ReplayMetricsResult } from '../client.js';
 import { MetricsDocument } from '../metrics/document.js';
 import { jobKeys } from '../store/keys.js';
 import { printJson, say, withClient, type CommonOptions } from './context.js';
@@ -14,9 +15,14 @@ export function addMetrics(program: Command): void {
     .description("a job's performance graphs")
     .argument('<id>', 'workflow id or its last part')
     .option('--json', 'print the full document')
+    .option('--html <file>', 'write the graphs as one self-contained page')
     .option('--config <file>', 'configuration')
-    .action(async (id: string, options: CommonOptions) => {
-      const document = await withClient(options, (client) => readDocument(client, id));
+    .action(async (id: string, options: CommonOptions & { html?: string }) => {
+      const { document, status } = await withClient(options, (client) => readDocument(client, id));
+      if (options.html !== undefined) {
+        await writeReport(options.html, document, status);
+        if (options.json !== true) return;
+      }
       if (options.json === true) {
         printJson(document);
         return;
@@ -27,11 +33,25 @@ export function addMetrics(program: Command): void {
   metrics.addCommand(replayCommand());
 }
 
-async function readDocument(client: HoldfastClient, id: string): Promise<MetricsDocument> {
+async function writeReport(file: string, document: MetricsDocument, status: JobStatus): Promise<void> {
+  const { metricsReport } = await import('../web/report.js');
+  const { loadAssets } = await import('../web/assets.js');
+  try {
+    await writeFile(file, metricsReport(document, status, loadAssets()));
+  } catch (cause) {
+    throw new UsageError(`--html ${file}: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
+  }
+  say(`The graphs are in ${file}`);
+}
+
+async function readDocument(
+  client: HoldfastClient,
+  id: string,
+): Promise<{ document: MetricsDocument; status: JobStatus }> {
   const job = await client.job(id);
   const status = await job.status();
   const kept = await client.store.read(jobKeys.metrics(job.workflowId));
-  if (kept !== undefined) return MetricsDocument.parse(JSON.parse(kept.toString('utf8')));
+  if (kept !== undefined) return { document: MetricsDocument.parse(JSON.parse(kept.toString('utf8'))), status };
   const reason = status.metricsReason === null ? '' : ` (${status.metricsReason})`;
   throw new UsageError(
     `No metrics are kept of ${job.workflowId}: they are ${status.metrics}${reason}. "holdfast metrics replay ${job.id}" tries again`,

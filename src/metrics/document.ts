@@ -1,5 +1,8 @@
 import { z } from 'zod';
-import { AGGREGATES, aggregateSeries, type Point } from './values.js';
+import { pointsOf } from './points.js';
+import { AGGREGATES, type Point } from './values.js';
+
+export { pointsOf };
 
 const Value = z.tuple([z.number(), z.string()]);
 /** A limit of the machine; null: none. */
@@ -59,12 +62,6 @@ export const MetricsDocument = z.object({
   delivery: z.enum(['uploaded', 'stored']).optional(),
 });
 export type MetricsDocument = z.infer<typeof MetricsDocument>;
-
-/** A query's points, several series made one. */
-export function pointsOf(document: MetricsDocument, query: string): Point[] {
-  const series = document.series.filter((candidate) => candidate.query === query).map(({ values }) => values);
-  return aggregateSeries(series, document.aggregates?.[query] ?? document.aggregate);
-}
 
 /**
  * GitLab's `metrics_referee.json` (gitlab-protocol section 9): per query one list of points. A query without samples is an empty

@@ -8,7 +8,10 @@ import { PAGE_HEADERS } from './headers.js';
 import type { JobSource } from './job-source.js';
 import { createLayout, type RenderPage } from './layout.js';
 import { messagePage } from './pages/message.js';
+import { registerJobRoutes } from './routes/job.js';
 import { registerJobsRoute } from './routes/jobs.js';
+import { registerTraceRoutes } from './routes/trace.js';
+import { createTraceReader, type TraceReader } from './trace/trace-reader.js';
 
 export interface WebServer {
   /** Where it listens, e.g. `127.0.0.1:8080`. */
@@ -28,6 +31,7 @@ export interface WebServerOptions {
 /** What the routes are made of. */
 export interface WebParts extends WebServerOptions {
   render: RenderPage;
+  traces: TraceReader;
 }
 
 /**
@@ -41,7 +45,11 @@ export async function startWebServer(options: WebServerOptions): Promise<WebServ
 
 /** All routes, not listening yet. */
 export function createWebApp(options: WebServerOptions): FastifyInstance {
-  const parts: WebParts = { ...options, render: createLayout((name) => options.assets.url(name)) };
+  const parts: WebParts = {
+    ...options,
+    render: createLayout((name) => options.assets.url(name)),
+    traces: createTraceReader(options.source.store),
+  };
   // Ids are long where a user chose them so. A page that follows a trace must not hold up the worker's end.
   const app = fastify({
     logger: false,
@@ -56,6 +64,8 @@ export function createWebApp(options: WebServerOptions): FastifyInstance {
   registerAccess(app, parts);
   registerAssets(app, options.assets);
   registerJobsRoute(app, parts);
+  registerJobRoutes(app, parts);
+  registerTraceRoutes(app, parts);
   return app;
 }
 

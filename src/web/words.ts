@@ -2,9 +2,10 @@ import { html, type Html } from './html.js';
 
 /** How numbers, times and states read on the pages. */
 
-/** @returns e.g. `0.4 s`, `12 s`, `3 min 5 s`, `2 h 10 min` */
+/** @returns e.g. `40 ms`, `0.4 s`, `12 s`, `3 min 5 s`, `2 h 10 min` */
 export function formatDuration(ms: number): string {
-  const seconds = Math.max(0, ms) / 1000;
+  if (ms < 100) return `${String(Math.max(0, Math.round(ms)))} ms`;
+  const seconds = ms / 1000;
   if (seconds < 9.95) return `${seconds.toFixed(1)} s`;
   const whole = Math.round(seconds);
   if (whole < 60) return `${String(whole)} s`;
