@@ -10,7 +10,7 @@ import { listContainers, toMachines } from './inventory.js';
 import { readStepLog } from './log-reader.js';
 import { containerName } from './names.js';
 import { releaseMachine } from './release.js';
-import { sampleMachines } from './sampler.js';
+import { createSampler } from './sampler.js';
 import { dropWarm, freeSlots, keepWarm } from './sandbox.js';
 import { openShell } from './shell.js';
 import { runStep, stopStep } from './steps.js';
@@ -24,6 +24,8 @@ const PROMPT_MS = 30_000;
 export function createDockerEngine(deps: { settings: EngineSettings; logger: Logger }): Engine {
   const { settings, logger } = deps;
   const docker = createDockerClient(settings.docker);
+  const isLocal = settings.docker.host.startsWith('unix://');
+  const sampler = createSampler({ docker, settings, files: isLocal ? {} : undefined });
 
   function containerOf(machine: string, role: MachineRole): Docker.Container {
     return docker.getContainer(containerName(machine, role));
@@ -105,7 +107,7 @@ export function createDockerEngine(deps: { settings: EngineSettings; logger: Log
         async () => toMachines(settings.name, await listContainers(docker, settings.name)),
         options,
       ),
-    sample: (options) => promptly('sampling machines', () => sampleMachines(docker, settings), options),
+    sample: (options) => promptly('sampling machines', () => sampler.sample(), options),
     keepWarm: ({ signal }) => guarded('making warm sandboxes', () => keepWarm(docker, settings), signal),
     dropWarm: ({ signal }) => guarded('removing warm sandboxes', () => dropWarm(docker, settings), signal),
     sweep: (isOpen, { signal }) => guarded('sweeping', () => sweep(docker, settings, isOpen, lonelySince), signal),

@@ -17,6 +17,8 @@ export interface OurContainer {
   volume: string | undefined;
   shape: string | undefined;
   slot: number | undefined;
+  /** False: it has joined another container's network, or the host's. */
+  ownsNetwork: boolean;
 }
 
 export async function listContainers(docker: Docker, engine: string): Promise<OurContainer[]> {
@@ -36,6 +38,7 @@ export async function listContainers(docker: Docker, engine: string): Promise<Ou
       volume: info.Labels[LABEL_VOLUME],
       shape: info.Labels[LABEL_SHAPE],
       slot: slotOfName(engine, name),
+      ownsNetwork: !/^(container:|host$)/.test(info.HostConfig.NetworkMode ?? ''),
     };
   });
 }

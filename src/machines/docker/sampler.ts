@@ -1,85 +1,116 @@
 import type Docker from 'dockerode';
 import type { EngineSettings, MachineSample } from '../engine.js';
+import { readCgroupFiles, type CgroupRoots } from './cgroup-files.js';
 import { isNotFound } from './errors.js';
 import { listContainers, type OurContainer } from './inventory.js';
+import type { Reading } from './reading.js';
+import { readStatsApi } from './stats-api.js';
 
 /** Requests at once to the engine; more would only queue there. */
 const CONCURRENCY = 8;
 
-interface Stats {
-  cpu_stats?: { cpu_usage?: { total_usage?: number }; throttling_data?: { throttled_time?: number } };
-  memory_stats?: { usage?: number; limit?: number; stats?: Record<string, number> };
-  networks?: Record<string, { rx_bytes?: number; tx_bytes?: number }>;
-  blkio_stats?: { io_service_bytes_recursive?: { op: string; value: number }[] | null };
+export interface Sampler {
+  /** The counters of each machine: sums over its containers, and each container's own. */
+  sample(): Promise<MachineSample[]>;
+}
+
+export interface SamplerOptions {
+  docker: Docker;
+  settings: EngineSettings;
+  /** Where the kernel's files are; `undefined`: they are not looked at. */
+  files?: CgroupRoots | undefined;
 }
 
 /**
- * The counters of each machine, summed over its containers: they begin anew whenever a container is started again, so whoever
- * publishes them must make them monotonic.
+ * Reads the kernel's files where the engine is on this host and shows them, else the engine's API. Remembers the process id of
+ * each container, which only the engine can tell.
  */
-export async function sampleMachines(docker: Docker, settings: EngineSettings): Promise<MachineSample[]> {
-  const containers = await listContainers(docker, settings.name);
-  const owner = new Map<string, OurContainer>();
-  for (const container of containers) {
-    if (container.machine !== '') owner.set(container.id, container);
-    if (container.sandbox !== undefined && container.machine !== '') owner.set(container.sandbox, container);
+export function createSampler({ docker, settings, files }: SamplerOptions): Sampler {
+  const pids = new Map<string, number>();
+  /** Containers whose files are not to be seen from here. */
+  const hidden = new Set<string>();
+
+  async function readContainer(container: OurContainer): Promise<Reading | undefined> {
+    const { id, ownsNetwork } = container;
+    if (files === undefined || hidden.has(id)) return await readStatsApi(docker, id);
+    const known = pids.get(id);
+    const reading = known === undefined ? undefined : readCgroupFiles({ id, pid: known, ownsNetwork }, files);
+    if (reading !== undefined) return reading;
+    // New, or started again: each step starts the build container anew.
+    const pid = await pidOf(docker, id);
+    if (pid === undefined) return undefined;
+    pids.set(id, pid);
+    const fresh = readCgroupFiles({ id, pid, ownsNetwork }, files);
+    if (fresh === undefined) hidden.add(id);
+    return fresh ?? (await readStatsApi(docker, id));
   }
-  const running = containers.filter((container) => container.state === 'running' && owner.has(container.id));
-  const samples = new Map<string, MachineSample>();
-  const queue = [...running];
-  await Promise.all(
-    Array.from({ length: CONCURRENCY }, async () => {
-      for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
-        const stats = await readStats(docker, next.id);
-        const machine = owner.get(next.id);
-        if (stats !== undefined && machine !== undefined) add(samples, machine, stats);
-      }
-    }),
-  );
-  return [...samples.values()];
+
+  async function sample(): Promise<MachineSample[]> {
+    const containers = await listContainers(docker, settings.name);
+    const owners = ownersOf(containers);
+    const queue = containers.filter(({ id, state }) => state === 'running' && owners.has(id));
+    for (const id of pids.keys()) if (!owners.has(id)) pids.delete(id);
+    for (const id of hidden) if (!owners.has(id)) hidden.delete(id);
+    const samples = new Map<string, MachineSample>();
+    await Promise.all(
+      Array.from({ length: CONCURRENCY }, async () => {
+        for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
+          const reading = await readContainer(next);
+          const owner = owners.get(next.id);
+          if (reading !== undefined && owner !== undefined) add(samples, owner, next, reading);
+        }
+      }),
+    );
+    return [...samples.values()];
+  }
+
+  return { sample };
 }
 
-async function readStats(docker: Docker, id: string): Promise<Stats | undefined> {
+/** By container id, one that says whose machine it is: a claimed sandbox is its job's, but its labels are older. */
+function ownersOf(containers: readonly OurContainer[]): Map<string, OurContainer> {
+  const owners = new Map<string, OurContainer>();
+  for (const container of containers) {
+    if (container.machine === '') continue;
+    owners.set(container.id, container);
+    if (container.sandbox !== undefined) owners.set(container.sandbox, container);
+  }
+  return owners;
+}
+
+async function pidOf(docker: Docker, id: string): Promise<number | undefined> {
   try {
-    // `one-shot` (API 1.41) answers at once instead of taking a second reading for a CPU percentage that we do not need.
-    return await docker.getContainer(id).stats({ stream: false, 'one-shot': true } as { stream: false });
+    const { State } = await docker.getContainer(id).inspect();
+    return State.Running ? State.Pid : undefined;
   } catch (error) {
     if (isNotFound(error)) return undefined;
     throw error;
   }
 }
 
-function add(samples: Map<string, MachineSample>, container: OurContainer, stats: Stats): void {
-  const sample = samples.get(container.machine) ?? empty(container);
-  samples.set(container.machine, sample);
-  sample.cpuSeconds += (stats.cpu_stats?.cpu_usage?.total_usage ?? 0) / 1e9;
-  sample.throttledSeconds =
-    (sample.throttledSeconds ?? 0) + (stats.cpu_stats?.throttling_data?.throttled_time ?? 0) / 1e9;
-  const memory = stats.memory_stats;
-  // What the kernel can drop at any moment is not the job's: `inactive_file` (cgroup v2) or `total_inactive_file` (v1).
-  const droppable = memory?.stats?.['total_inactive_file'] ?? memory?.stats?.['inactive_file'] ?? 0;
-  sample.memoryBytes += Math.max(0, (memory?.usage ?? 0) - droppable);
-  if (memory?.limit !== undefined) sample.memoryLimitBytes = Math.max(sample.memoryLimitBytes ?? 0, memory.limit);
-  for (const network of Object.values(stats.networks ?? {})) {
-    sample.networkReceiveBytes += network.rx_bytes ?? 0;
-    sample.networkTransmitBytes += network.tx_bytes ?? 0;
-  }
-  for (const io of stats.blkio_stats?.io_service_bytes_recursive ?? []) {
-    if (io.op.toLowerCase() === 'read') sample.diskReadBytes += io.value;
-    if (io.op.toLowerCase() === 'write') sample.diskWrittenBytes += io.value;
-  }
-}
-
-function empty(container: OurContainer): MachineSample {
-  return {
-    machine: container.machine,
-    job: container.job,
-    atMs: Date.now(),
-    cpuSeconds: 0,
-    memoryBytes: 0,
-    networkReceiveBytes: 0,
-    networkTransmitBytes: 0,
-    diskReadBytes: 0,
-    diskWrittenBytes: 0,
-  };
+function add(
+  samples: Map<string, MachineSample>,
+  { machine, job }: OurContainer,
+  { id, role }: OurContainer,
+  { memoryBytes, memoryLimitBytes, ...counters }: Reading,
+): void {
+  const before = samples.get(machine);
+  const parts = [...(before?.parts ?? []), { id, ...counters }];
+  const total = (field: keyof typeof counters) => parts.reduce((sum, part) => sum + (part[field] ?? 0), 0);
+  // The build container's limit is the machine's: sandbox and services have others.
+  const limit = (role === 'build' ? memoryLimitBytes : before?.memoryLimitBytes) ?? memoryLimitBytes;
+  samples.set(machine, {
+    machine,
+    job,
+    atMs: before?.atMs ?? Date.now(),
+    memoryBytes: (before?.memoryBytes ?? 0) + memoryBytes,
+    ...(limit === undefined ? {} : { memoryLimitBytes: limit }),
+    cpuSeconds: total('cpuSeconds'),
+    throttledSeconds: total('throttledSeconds'),
+    networkReceiveBytes: total('networkReceiveBytes'),
+    networkTransmitBytes: total('networkTransmitBytes'),
+    diskReadBytes: total('diskReadBytes'),
+    diskWrittenBytes: total('diskWrittenBytes'),
+    parts,
+  });
 }
