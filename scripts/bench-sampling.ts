@@ -16,7 +16,10 @@ try {
   for (let machine = 0; ids.length < containers; machine++) startMachine(machine);
   const [settings] = parseConfig({ engines: [{ name: engine }] }, 'bench').engines;
   if (settings === undefined) throw new Error('One engine was configured');
-  for (const [name, files] of [['files', {}], ['api', undefined]] as const) {
+  for (const [name, files] of [
+    ['files', {}],
+    ['api', undefined],
+  ] as const) {
     const sampler = createSampler({ docker: createDockerClient(settings.docker), settings, files });
     await sampler.sample(); // process ids are asked for once, code is compiled once
     const before = process.cpuUsage();

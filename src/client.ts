@@ -7,6 +7,7 @@ import { createPayloadCodec } from './codec/payload-codec.js';
 import type { Config } from './config/schema.js';
 import { connectionOptions } from './client/connection.js';
 import { JobExistsError, JobInvalidError, JobNotFoundError, UnreachableError } from './client/errors.js';
+import { listAfterReplay, readReplayed } from './client/replayed.js';
 import { createJobHandle, type JobFlight, type JobHandle } from './client/job-handle.js';
 import { listJobs, NAME_MEMO, resolveJobId, type JobFilter, type JobSummary } from './client/job-list.js';
 import { guarded, unreachable } from './client/reach.js';
@@ -123,9 +124,12 @@ export async function createHoldfastClient(config: Config): Promise<HoldfastClie
       return openJob(workflowId);
     },
     job: async (id) => openJob(await guarded(() => resolveJobId(temporal, id), address)),
-    listJobs: (filter) => guarded(() => listJobs(temporal, filter), address),
+    listJobs: (filter) =>
+      guarded(async () => listAfterReplay(store, await listJobs(temporal, filter), filter?.metrics), address),
     async replayMetrics(id) {
       const job = await resolveJobId(temporal, id);
+      const known = await readReplayed(store, job);
+      if (known !== undefined) return { job, ...known };
       return await guarded(
         () =>
           temporal.workflow.execute<(input: { version: 1; job: string }) => Promise<ReplayMetricsResult>>(

@@ -9,6 +9,7 @@ import { PrometheusError, type PrometheusClient } from '../metrics/prometheus-cl
 import type { QuerySet } from '../metrics/queries.js';
 import type { FlagRule } from '../metrics/rules.js';
 import { summarizeRun } from '../metrics/run-summary.js';
+import { formatSpan } from '../metrics/units.js';
 import { keepRun } from '../metrics/usage-log.js';
 import type { Aggregate } from '../metrics/values.js';
 import { jobKeys } from '../store/keys.js';
@@ -169,27 +170,51 @@ async function collect(
 }
 
 async function replay(deps: MetricsDeps, input: ReplayMetricsInput, signal: AbortSignal): Promise<ReplayMetricsResult> {
-  const kept = await deps.store.read(jobKeys.metrics(input.job));
+  const { job } = input;
+  const kept = await deps.store.read(jobKeys.metrics(job));
   const known = kept === undefined ? undefined : MetricsDocument.parse(JSON.parse(kept.toString('utf8')));
-  if (known?.delivery === 'uploaded')
-    return { job: input.job, outcome: 'uploaded', reason: 'was collected and uploaded before' };
-  const saved = await deps.store.read(jobKeys.metricsRequest(input.job));
+  if (known?.delivery !== undefined) return await told(deps, job, known.delivery, 'was collected before');
+  const saved = await deps.store.read(jobKeys.metricsRequest(job));
   if (saved === undefined) {
-    return {
-      job: input.job,
-      outcome: 'failed',
-      reason: "nothing is known of the job's machine: it never had one, or the store is another one",
-    };
+    const reason = "nothing is known of the job's machine: it never had one, or the store is another one";
+    return { job, outcome: 'failed', reason };
   }
   // Written by `collectMetrics` above.
   const request = JSON.parse(saved.toString('utf8')) as CollectMetricsInput;
   try {
-    const result = await collectAndKeep(deps, request, signal);
-    return { job: input.job, outcome: result.outcome, reason: result.reason };
+    const { outcome, reason } = await collectAndKeep(deps, request, signal);
+    if (outcome === 'no_samples') return { job, outcome, reason: await whyGone(deps, request, signal) };
+    return outcome === 'failed' ? { job, outcome, reason } : await told(deps, job, outcome, reason);
   } catch (error) {
     signal.throwIfAborted();
-    return { job: input.job, outcome: 'failed', reason: error instanceof Error ? error.message : String(error) };
+    return { job, outcome: 'failed', reason: error instanceof Error ? error.message : String(error) };
   }
+}
+
+/** The job's workflow is closed and cannot be told any more, so that it stands beside it (`client/replayed.ts`). */
+async function told(
+  { store }: MetricsDeps,
+  job: string,
+  outcome: 'uploaded' | 'stored',
+  reason: string,
+): Promise<ReplayMetricsResult> {
+  await store.write(jobKeys.metricsReplayed(job), JSON.stringify({ outcome, reason }));
+  return { job, outcome, reason };
+}
+
+async function whyGone(
+  { prometheus }: MetricsDeps,
+  request: CollectMetricsInput,
+  signal: AbortSignal,
+): Promise<string> {
+  const agoMs = Date.now() - request.window.endMs;
+  const keepsMs = await prometheus?.retention(signal).catch(() => undefined);
+  const reason = `Prometheus has no samples of machine ${request.machine}`;
+  if (keepsMs === undefined) return reason;
+  const kept = `it keeps ${formatSpan(keepsMs)}`;
+  return agoMs > keepsMs
+    ? `no samples left: ${kept}, and the job ended ${formatSpan(agoMs)} ago`
+    : `${reason} (${kept})`;
 }
 
 function unconfigured(): ApplicationFailure {

@@ -12,6 +12,7 @@ import { addRun } from './run.js';
 import { addShell } from './shell.js';
 import { addShow } from './show.js';
 import { addTrace } from './trace.js';
+import { addUsage } from './usage.js';
 import { addWorker } from './worker.js';
 
 /** @returns the exit code; everything that a command could not do is one message on stderr */
@@ -33,6 +34,7 @@ export async function main(argv: readonly string[]): Promise<number> {
     addShell,
     addRelease,
     addMetrics,
+    addUsage,
     addCheck,
   ])
     add(program);

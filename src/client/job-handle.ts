@@ -13,6 +13,7 @@ import { RELEASE_SIGNAL, RESULT_UPDATE } from '../contracts/names.js';
 import type { Store } from '../store/store.js';
 import { closedResult } from './closed-result.js';
 import { readStatus } from './job-status.js';
+import { statusAfterReplay } from './replayed.js';
 import { faultOfJob, readJobLife } from './life/job-life.js';
 import { followTrace } from './trace-follower.js';
 import { guarded } from './reach.js';
@@ -61,6 +62,10 @@ export function createJobHandle(deps: JobHandleDeps, workflowId: string): JobHan
     return (await guarded(() => workflow.describe(), address)).status.name !== 'RUNNING';
   }
 
+  async function readNow(): Promise<JobStatus> {
+    return await statusAfterReplay(store, await readStatus(temporal, workflowId, address));
+  }
+
   return {
     id: workflowId.slice(workflowId.lastIndexOf('/') + 1),
     workflowId,
@@ -73,9 +78,9 @@ export function createJobHandle(deps: JobHandleDeps, workflowId: string): JobHan
     },
     trace: ({ follow = true, signal } = {}) =>
       followTrace(store, workflowId, { follow, isOver: isClosed, ...(signal === undefined ? {} : { signal }) }),
-    status: () => readStatus(temporal, workflowId, address),
+    status: readNow,
     async flight() {
-      const status = await readStatus(temporal, workflowId, address);
+      const status = await readNow();
       const life = await guarded(() => readJobLife(deps, status), address);
       return { ...status, fault: faultOfJob(status, life.activities), life };
     },

@@ -7,6 +7,8 @@ export interface JobFilter {
   metrics?: MetricsState;
   flag?: string;
   project?: string;
+  /** Queued at or after. */
+  since?: Date;
   limit?: number;
 }
 
@@ -38,6 +40,7 @@ export function toListQuery(filter: JobFilter): string {
     ...clause('HoldfastMetrics', filter.metrics),
     ...clause('HoldfastFlags', filter.flag),
     ...clause('HoldfastProject', filter.project),
+    ...(filter.since === undefined ? [] : [`StartTime >= '${filter.since.toISOString()}'`]),
   ].join(' AND ');
 }
 

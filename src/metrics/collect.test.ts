@@ -64,6 +64,7 @@ function scripted(options: {
       return Promise.resolve([series]);
     },
     checkQuery: () => Promise.resolve(undefined),
+    retention: () => Promise.resolve(undefined),
     ready: () => Promise.resolve(),
     close: () => Promise.resolve(),
   };

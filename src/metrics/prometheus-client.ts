@@ -1,6 +1,7 @@
 import { Agent, request, type Dispatcher } from 'undici';
 import { z } from 'zod';
 import { PrometheusError } from './errors.js';
+import { parsePromDuration } from './queries.js';
 import type { QueryRange } from './range.js';
 
 export { PrometheusError, type PrometheusErrorCode } from './errors.js';
@@ -21,6 +22,8 @@ export interface PrometheusClient {
    * @returns why it would be refused; undefined when it is good
    */
   checkQuery(query: string, signal?: AbortSignal): Promise<string | undefined>;
+  /** How long the server keeps samples, in milliseconds; undefined where it does not say (Mimir, Thanos) or only bounds their size. */
+  retention(signal?: AbortSignal): Promise<number | undefined>;
   ready(signal?: AbortSignal): Promise<void>;
   close(): Promise<void>;
 }
@@ -55,6 +58,7 @@ const Answer = z.object({
     z.object({ resultType: z.literal('scalar'), result: Sample }),
   ]),
 });
+const RuntimeInfo = z.object({ data: z.object({ storageRetention: z.string() }) });
 const Refusal = z.object({ error: z.string() });
 
 const TIMEOUT_MS = 30_000;
@@ -136,6 +140,11 @@ export function createPrometheusClient(options: PrometheusOptions): PrometheusCl
         if (error instanceof PrometheusError && error.code === 'PROMETHEUS_REFUSED') return error.message;
         throw error;
       }
+    },
+    async retention(signal) {
+      const { status, text } = await send('/api/v1/status/runtimeinfo', undefined, signal);
+      const told = RuntimeInfo.safeParse(parseJson(text));
+      return status === 200 && told.success ? parsePromDuration(told.data.data.storageRetention) : undefined;
     },
     async ready(signal) {
       const { status, text } = await send('/-/ready', undefined, signal);

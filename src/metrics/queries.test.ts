@@ -1,6 +1,13 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { chooseQueries, fillQuery, HOLDFAST_QUERIES, QUERY_PRESETS, toPromDuration } from './queries.js';
+import {
+  chooseQueries,
+  fillQuery,
+  HOLDFAST_QUERIES,
+  parsePromDuration,
+  QUERY_PRESETS,
+  toPromDuration,
+} from './queries.js';
 
 const selector = { name: 'machine', value: 'hf-1' };
 
@@ -91,5 +98,17 @@ describe('chooseQueries', () => {
       load: 'node_load1{{selector}}',
     });
     expect(aggregates).toEqual({ memory: 'max' });
+  });
+});
+
+describe('parsePromDuration', () => {
+  it.each([
+    ['15d', 1_296_000_000],
+    ['1h30m', 5_400_000],
+    ['90s or 1GiB', 90_000],
+    ['1GiB', undefined],
+    ['', undefined],
+  ])('reads %j as %s', (text, ms) => {
+    expect(parsePromDuration(text)).toBe(ms);
   });
 });

@@ -100,6 +100,26 @@ export function toPromDuration(ms: number): string {
   return ms % 1000 === 0 ? `${String(ms / 1000)}s` : `${String(ms)}ms`;
 }
 
+const PROM_UNITS: Record<string, number> = {
+  ms: 1,
+  s: 1000,
+  m: 60_000,
+  h: 3_600_000,
+  d: 86_400_000,
+  w: 604_800_000,
+  y: 31_536_000_000,
+};
+
+/** @param text as Prometheus writes it, e.g. `15d`, `1h30m`, `15d or 1GiB`. @returns milliseconds; undefined: no duration in it */
+export function parsePromDuration(text: string): number | undefined {
+  const duration = text.split(' or ').find((part) => /^(\d+(ms|[smhdwy]))+$/.test(part));
+  if (duration === undefined) return undefined;
+  return [...duration.matchAll(/(\d+)(ms|[smhdwy])/g)].reduce(
+    (sum, [, count, unit]) => sum + Number(count) * (PROM_UNITS[unit ?? ''] ?? 0),
+    0,
+  );
+}
+
 function onePerMachine(query: string): string {
   return `max without (instance, job) (${query})`;
 }

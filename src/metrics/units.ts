@@ -20,3 +20,16 @@ export function formatBytes(value: number): string {
 export function oneLine(text: string): string {
   return text.replaceAll(/\p{Cc}+/gu, ' ');
 }
+
+const SPANS: [unit: string, ms: number][] = [
+  ['d', 86_400_000],
+  ['h', 3_600_000],
+  ['min', 60_000],
+  ['s', 1000],
+];
+
+/** @returns e.g. `15 d`, `90 min`: in the largest unit of which there are at least two */
+export function formatSpan(ms: number): string {
+  const [unit, unitMs] = SPANS.find(([, size]) => ms >= 2 * size) ?? ['s', 1000];
+  return `${String(Math.round(ms / unitMs))} ${unit}`;
+}

@@ -31,6 +31,8 @@ export const jobKeys = {
   /** Attempts of an activity that went wrong, for `holdfast show`. */
   flight: (job: string, activityId: string) => jobKey(job, 'flight', `${activityId}.json`),
   flights: (job: string) => jobKey(job, 'flight'),
+  /** What a replay came to: a closed workflow can no longer be told. */
+  metricsReplayed: (job: string) => jobKey(job, 'metrics.replayed.json'),
   /** The full document. */
   metrics: (job: string) => jobKey(job, 'metrics.json'),
 };

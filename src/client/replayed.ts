@@ -1,0 +1,40 @@
+import type { JobStatus } from '../contracts/ci-job.js';
+import { jobKeys } from '../store/keys.js';
+import type { Store } from '../store/store.js';
+import type { JobSummary } from './job-list.js';
+
+/** What a replay came to, kept beside the job: a closed workflow can no longer be told. */
+export interface ReplayedMetrics {
+  outcome: 'uploaded' | 'stored';
+  reason: string;
+}
+
+export async function readReplayed(store: Store, workflowId: string): Promise<ReplayedMetrics | undefined> {
+  const kept = await store.read(jobKeys.metricsReplayed(workflowId));
+  // Written by the activity `replayJobMetrics`.
+  return kept === undefined ? undefined : (JSON.parse(kept.toString('utf8')) as ReplayedMetrics);
+}
+
+/** The status as it is after a replay. */
+export async function statusAfterReplay(store: Store, status: JobStatus): Promise<JobStatus> {
+  if (status.metrics !== 'failed') return status;
+  const replayed = await readReplayed(store, status.workflowId);
+  if (replayed === undefined) return status;
+  return { ...status, metrics: replayed.outcome, metricsReason: `replayed: ${replayed.reason}` };
+}
+
+/** The same for a list. @param wanted the state that was asked for: what is no longer in it goes */
+export async function listAfterReplay(
+  store: Store,
+  jobs: JobSummary[],
+  wanted: string | undefined,
+): Promise<JobSummary[]> {
+  const now = await Promise.all(
+    jobs.map(async (job) => {
+      if (job.metrics !== 'failed') return job;
+      const replayed = await readReplayed(store, job.workflowId);
+      return replayed === undefined ? job : { ...job, metrics: replayed.outcome };
+    }),
+  );
+  return wanted === undefined ? now : now.filter(({ metrics }) => metrics === wanted);
+}
