@@ -21,6 +21,8 @@ export async function main(argv: readonly string[]): Promise<number> {
     .description('A durable CI runner: every job is a Temporal workflow')
     .version(VERSION)
     .showHelpAfterError('(--help shows what there is)')
+    // Each command has options of its own, also where one stands below another ("metrics replay").
+    .enablePositionalOptions()
     .exitOverride();
   for (const add of [
     addDev,

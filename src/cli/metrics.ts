@@ -1,5 +1,5 @@
 import { writeFile } from 'node:fs/promises';
-import { Command } from 'commander';
+import type { Command } from 'commander';
 import type { HoldfastClient, JobStatus } from '../client.js';
 import { MetricsDocument } from '../metrics/document.js';
 import { jobKeys } from '../store/keys.js';
@@ -15,6 +15,8 @@ export function addMetrics(program: Command): void {
     .option('--json', 'print the full document')
     .option('--html <file>', 'write the graphs as one self-contained page')
     .option('--config <file>', 'configuration')
+    // Else the options after "replay" that this command has, too, would be taken for its own.
+    .enablePositionalOptions()
     .action(async (id: string, options: CommonOptions & { html?: string }) => {
       const { document, status } = await withClient(options, (client) => readDocument(client, id));
       if (options.html !== undefined) {
