@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { loadConfig } from '../config/load.js';
 import type { Config } from '../config/schema.js';
+import { VERSION } from '../version.js';
 import { printJson, say, type CommonOptions } from './context.js';
 import { EXIT } from './exit-codes.js';
 
@@ -56,6 +57,7 @@ async function runChecks(config: Config): Promise<CheckResult[]> {
         return `Docker ${version}, API ${apiVersion}`;
       }),
     ),
+    ...config.gitlab.map((entry) => attempt(`gitlab ${entry.name} ${entry.url}`, () => checkGitlab(config, entry))),
     ...(config.metrics.prometheusUrl === undefined
       ? []
       : [attempt(`prometheus ${config.metrics.prometheusUrl}`, () => checkPrometheus(config))]),
@@ -79,6 +81,26 @@ async function checkPrometheus(config: Config): Promise<string> {
     await prometheus.close();
   }
   return `is ready and accepts ${String(Object.keys(queries).length)} queries and ${String(rules.length)} rules`;
+}
+
+/** @throws with words for a person */
+async function checkGitlab(config: Config, entry: Config['gitlab'][number]): Promise<string> {
+  const { explainVerify } = await import('../gitlab/explain.js');
+  const { loadSystemId } = await import('../gitlab/system-id.js');
+  const { openStore } = await import('../store/open-store.js');
+  const { openGitlabClient } = await import('../worker/gitlab/entries.js');
+  if (!config.engines.some(({ pools }) => pools.includes(entry.pool)))
+    throw new Error(`its pool "${entry.pool}" is none that an engine serves: it would take no jobs`);
+  const systemId = await loadSystemId(await openStore(config.store));
+  const client = openGitlabClient(entry, { systemId, revision: VERSION });
+  try {
+    const told = explainVerify(entry.url, await client.verify(), Date.now());
+    if (!told.ok) throw new Error(told.words);
+    for (const warning of told.warnings) say(`warning: gitlab ${entry.name}: ${warning}`);
+    return `${told.words}; system id ${systemId}`;
+  } finally {
+    await client.close();
+  }
 }
 
 async function attempt(what: string, work: () => Promise<string>): Promise<CheckResult> {

@@ -7,6 +7,8 @@ import { EXIT, exitCodeOfError } from './exit-codes.js';
 import { addJobs } from './jobs.js';
 import { addMachines } from './machines.js';
 import { addMetrics } from './metrics.js';
+import { addImportConfig } from './import-config.js';
+import { addRegister } from './register.js';
 import { addRelease } from './release.js';
 import { addRun } from './run.js';
 import { addShell } from './shell.js';
@@ -38,6 +40,8 @@ export async function main(argv: readonly string[]): Promise<number> {
     addMetrics,
     addUsage,
     addCheck,
+    addRegister,
+    addImportConfig,
   ])
     add(program);
   for (const command of program.commands) inheritExit(command);

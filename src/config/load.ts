@@ -35,13 +35,40 @@ export function loadConfig(
   const path = resolve(cwd, file);
   const value = readYaml(path);
   const config = parseConfig(value ?? {}, path, env);
-  const holdsSecrets = config.gitlab.some((entry) => entry.token !== undefined);
-  const open = holdsSecrets && (statSync(path).mode & 0o077) !== 0;
-  return {
-    config,
-    file: path,
-    warnings: open ? [`${path} holds a token and can be read by others: chmod 600 ${path}`] : [],
-  };
+  return { config, file: path, warnings: openSecrets(path, parseConfig(value ?? {}, path)) };
+}
+
+/** Files with secrets that others can read; a token that came by environment is in none. */
+function openSecrets(path: string, given: Config): string[] {
+  const holdsSecrets = given.gitlab.some(({ token, environment }) => token !== undefined || hasSecrets(environment));
+  const tokenFiles = given.gitlab.flatMap(({ tokenFile }) => tokenFile ?? []);
+  return [
+    ...(holdsSecrets && isOpen(path) ? [`${path} holds a token and can be read by others: chmod 600 ${path}`] : []),
+    ...tokenFiles.filter(isOpen).map((file) => `${file} can be read by others: chmod 600 ${file}`),
+  ];
+}
+
+/** Names as people give them to what nobody else should have. */
+function hasSecrets(environment: Record<string, string>): boolean {
+  return Object.keys(environment).some((key) => /token|password|secret|auth|key/i.test(key));
+}
+
+function isOpen(path: string): boolean {
+  try {
+    return (statSync(path).mode & 0o077) !== 0;
+  } catch {
+    return false; // not there: whoever needs it says so
+  }
+}
+
+/** The token that `holdfast register` is given without showing it to `ps`. */
+export function runnerTokenFromEnvironment(env: NodeJS.ProcessEnv = process.env): string | undefined {
+  return env['HOLDFAST_REGISTER_TOKEN'];
+}
+
+/** Where a `gitlab[]` entry's token may come from without a file. */
+export function tokenVariableOf(entry: string): string {
+  return `HOLDFAST_GITLAB_TOKEN_${entry.toUpperCase().replaceAll(/[^A-Z0-9]/g, '_')}`;
 }
 
 function readYaml(path: string): unknown {
@@ -83,8 +110,9 @@ function withEnvironment(config: Config, env: NodeJS.ProcessEnv): Config {
     ...config,
     log: level === undefined ? config.log : { level: ConfigSchema.shape.log.parse({ level }).level },
     gitlab: config.gitlab.map((entry) => {
-      const token = env[`HOLDFAST_GITLAB_TOKEN_${entry.name.toUpperCase().replaceAll(/[^A-Z0-9]/g, '_')}`];
-      return token === undefined ? entry : { ...entry, token };
+      const token = env[tokenVariableOf(entry.name)];
+      // It outranks a file, too.
+      return token === undefined ? entry : { ...entry, token, tokenFile: undefined };
     }),
   };
 }

@@ -158,7 +158,7 @@ describe('verify', () => {
   ])('%j means %j', async (answer, expected) => {
     const api = await open(() => answer);
 
-    expect(await api.verify()).toEqual(expected);
+    expect(await api.verify()).toMatchObject(expected);
   });
 });
 

@@ -1,6 +1,6 @@
 import type { Readable } from 'node:stream';
 import { z } from 'zod';
-import { headerOf, contentRange, retryAfterMs, sizeOfRange, updateIntervalMs } from './headers.js';
+import { contentRange, dateMs, headerOf, retryAfterMs, sizeOfRange, updateIntervalMs } from './headers.js';
 import type { Answer, Call, Endpoint, Http } from './http.js';
 import type { RunnerInfo } from './info.js';
 import { singleFileForm } from './multipart.js';
@@ -103,13 +103,15 @@ export function createGitlabClient(options: ClientOptions): GitlabClient {
       if (answer.status === 200) {
         // Very old servers answer a plain "200".
         const told = Verified.safeParse(parseJson(answer.body));
+        const serverTimeMs = dateMs(headerOf(answer.headers, 'date'));
         return {
           kind: 'valid',
           runnerId: told.data?.id ?? null,
           expiresAt: told.data?.token_expires_at ?? null,
+          ...(serverTimeMs === undefined ? {} : { serverTimeMs }),
         };
       }
-      if (answer.status === 403 || answer.status === 422) return { kind: 'invalid', reason: errorText(answer) };
+      if ([401, 403, 422].includes(answer.status)) return { kind: 'invalid', reason: errorText(answer) };
       return unavailable(answer);
     },
 

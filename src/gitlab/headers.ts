@@ -47,3 +47,9 @@ function millisecondsUntil(date: string | undefined, nowMs: number): number | un
   const atMs = date === undefined || /^-?\d+$/.test(date) ? Number.NaN : Date.parse(date);
   return Number.isNaN(atMs) ? undefined : Math.min(Math.max(0, atMs - nowMs), MAX_RETRY_AFTER_MS);
 }
+
+/** `Date`: the server's clock. */
+export function dateMs(header: string | undefined): number | undefined {
+  const ms = header === undefined ? Number.NaN : Date.parse(header);
+  return Number.isNaN(ms) ? undefined : ms;
+}

@@ -24,7 +24,8 @@ export interface Said {
 }
 
 export type VerifyOutcome =
-  | { kind: 'valid'; runnerId: number | null; expiresAt: string | null }
+  /** `serverTimeMs`: GitLab's clock, to the second. */
+  | { kind: 'valid'; runnerId: number | null; expiresAt: string | null; serverTimeMs?: number }
   | { kind: 'invalid'; reason: string }
   | Unavailable;
 

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { planJob } from '../../job/plan.js';
@@ -284,6 +285,34 @@ describe('what is not supported', () => {
     [{ job_info: { name: 'x', project_full_path: '../../etc' } }, 'runner_system_failure', /cannot be a directory/],
   ])('is refused with its reason: %j', (changes, reason, message) => {
     expect(refusalOf(changes)).toMatchObject({ reason, message: expect.stringMatching(message) });
+  });
+
+  it('stands in docs/gitlab.md, with the reason and the line', () => {
+    const docs = readFileSync(new URL('../../../docs/gitlab.md', import.meta.url), 'utf8');
+    const table = docs.slice(docs.indexOf('<!-- refusals: begin -->'), docs.indexOf('<!-- refusals: end -->'));
+    const rows = table.split('\n').flatMap((line) => {
+      const [, reason, words] = /\| `(\w+)`\s*\| (.+?)\s*\|$/.exec(line) ?? [];
+      return reason === undefined || words === undefined ? [] : [{ reason, words: words.split('…') }];
+    });
+    const refusals = [
+      { run: '[]' },
+      { secrets: { DB: {} } },
+      { inputs: [{ key: 'x' }] },
+      { artifacts: [{ artifact_type: '../x', paths: ['a'] }] },
+      { variables: Array.from({ length: 4 }, (_, i) => ({ key: `K${String(i)}`, value: 'x'.repeat(600_000) })) },
+      { image: { name: 'x', executor_opts: { podman: {} } } },
+      { image: { name: 'x', executor_opts: { docker: { user: {} } } } },
+      { job_info: { name: 'x', project_full_path: '..' } },
+      { image: { name: 'x', pull_policy: ['sometimes'] } },
+    ].map((changes) => refusalOf(changes));
+
+    const documented = (refusal: ReturnType<typeof refusalOf>) =>
+      rows.filter(
+        ({ reason, words }) => reason === refusal?.reason && words.every((part) => refusal.message.includes(part)),
+      );
+    expect(refusals.map((refusal) => documented(refusal).length)).toEqual(refusals.map(() => 1));
+    // The last is about payloads that cannot even be read; the room of the worker says it.
+    expect(rows).toHaveLength(refusals.length + 1);
   });
 
   it('names what is too large', () => {

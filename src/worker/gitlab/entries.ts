@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { ApplicationFailure } from '@temporalio/common';
 import type { Coordinators } from '../../activities/report-to-coordinator.js';
+import { tokenVariableOf } from '../../config/load.js';
 import type { Config } from '../../config/schema.js';
 import { createGitlabClient, type GitlabClient } from '../../gitlab/client.js';
 import { createHttp } from '../../gitlab/http.js';
@@ -111,7 +112,13 @@ export function shortToken(token: string): string {
     .slice(0, 9);
 }
 
-/** Read each time: a token that is rotated in its file needs no restart. */
+/** Read each time: a token that is rotated in its file needs no restart. @throws when there is none */
 function tokenOf(entry: GitlabEntry): string {
-  return entry.tokenFile === undefined ? (entry.token ?? '') : readFileSync(entry.tokenFile, 'utf8').trim();
+  const token = entry.tokenFile === undefined ? entry.token : readFileSync(entry.tokenFile, 'utf8').trim();
+  if (token !== undefined && token !== '') return token;
+  throw new Error(
+    entry.tokenFile === undefined
+      ? `The gitlab entry "${entry.name}" has no token: "holdfast register" writes one, or set tokenFile or ${tokenVariableOf(entry.name)}`
+      : `The token file ${entry.tokenFile} of the gitlab entry "${entry.name}" is empty`,
+  );
 }

@@ -1,0 +1,69 @@
+import type { VerifyOutcome } from './outcomes.js';
+
+/** Past this GitLab's own time limits and tokens no longer fit ours. */
+export const MAX_CLOCK_SKEW_MS = 60_000;
+
+const DAY_MS = 86_400_000;
+
+/** What GitLab said of a runner token, for a person: what is wrong, and what to do. */
+export function explainVerify(
+  url: string,
+  outcome: VerifyOutcome,
+  nowMs: number,
+): { ok: boolean; words: string; warnings: string[] } {
+  switch (outcome.kind) {
+    case 'valid':
+      return { ok: true, words: validWords(outcome), warnings: warningsOf(outcome, nowMs) };
+    case 'invalid':
+      return { ok: false, words: invalidWords(url, outcome.reason), warnings: [] };
+    case 'unavailable':
+      return { ok: false, words: unavailableWords(url, outcome.reason), warnings: [] };
+  }
+}
+
+type Valid = Extract<VerifyOutcome, { kind: 'valid' }>;
+
+function validWords({ runnerId, expiresAt }: Valid): string {
+  const runner = runnerId === null ? 'the token is valid' : `runner ${String(runnerId)}, the token is valid`;
+  return expiresAt === null ? runner : `${runner} until ${expiresAt}`;
+}
+
+function warningsOf({ expiresAt, serverTimeMs }: Valid, nowMs: number): string[] {
+  const warnings: string[] = [];
+  const skewMs = serverTimeMs === undefined ? 0 : nowMs - serverTimeMs;
+  if (Math.abs(skewMs) > MAX_CLOCK_SKEW_MS) {
+    const seconds = String(Math.round(Math.abs(skewMs) / 1000));
+    warnings.push(
+      `this machine's clock is ${seconds} s ${skewMs > 0 ? 'ahead of' : 'behind'} GitLab's: synchronise it (NTP)`,
+    );
+  }
+  const leftMs = expiresAt === null ? Number.NaN : Date.parse(expiresAt) - nowMs;
+  if (leftMs < 7 * DAY_MS) {
+    warnings.push(
+      'the token expires within a week, and Holdfast does not renew it: make a new one and replace it in its file',
+    );
+  }
+  return warnings;
+}
+
+function invalidWords(url: string, reason: string): string {
+  if (reason.includes('401')) {
+    return `${url} wants another login before its API (${reason}): is there a proxy in front of it, or is it not GitLab?`;
+  }
+  return `${url} does not know this runner token (${reason}): create a runner in GitLab (Settings, CI/CD, Runners) and use the token that begins with "glrt-"; a registration token is no runner token`;
+}
+
+const TLS =
+  /certificate|self.signed|UNABLE_TO_VERIFY|DEPTH_ZERO|ERR_TLS|ERR_SSL|SSL routines|altname|issuer|wrong version number/i;
+
+function unavailableWords(url: string, reason: string): string {
+  if (TLS.test(reason)) {
+    return `${url} cannot be trusted (${reason}): name the PEM file of its authority with "ca", check the host name, and that the port speaks TLS`;
+  }
+  if (/ENOTFOUND|EAI_AGAIN/.test(reason)) return `${url} cannot be reached (${reason}): is the host name right?`;
+  if (/ECONNREFUSED|EHOSTUNREACH|ENETUNREACH|TIMEOUT|no answer|ECONNRESET|other side closed/i.test(reason)) {
+    return `${url} cannot be reached (${reason}): is it running, and is the port open from here?`;
+  }
+  if (/status 404/.test(reason)) return `${url} has no GitLab API (${reason}): the URL is that of GitLab's start page`;
+  return `${url} did not answer as GitLab does (${reason}): try again, or look at its log`;
+}
