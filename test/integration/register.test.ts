@@ -141,7 +141,8 @@ describe('holdfast check', () => {
     expect(told('wrong')).toMatchObject({ ok: false, detail: expect.stringMatching(/does not know/) });
     expect(told('lost')).toMatchObject({ ok: false, detail: expect.stringMatching(/pool "x"/) });
     expect(ran.stderr).toMatch(/holdfast\.yaml holds a token and can be read by others: chmod 600/);
-    expect(ran.stdout + ran.stderr).not.toContain('glrt-');
+    expect(ran.stdout + ran.stderr).not.toContain(coordinator.runnerToken);
+    expect(ran.stdout + ran.stderr).not.toContain('glrt-wrong');
   });
 });
 

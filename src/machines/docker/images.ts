@@ -20,12 +20,17 @@ export interface ImageRequest {
   signal: AbortSignal;
   /** One line for the trace. */
   note(line: string): void;
+  /** Between two tries. */
+  pauseMs?: () => number;
 }
 
-/** Only for failures that look like the network's. */
+/** Only for failures that may pass: the network's, and a registry that is busy. */
 const PULL_ATTEMPTS = 3;
-const MIN_PAUSE_MS = 2_000;
-const MAX_PAUSE_MS = 10_000;
+
+/** gitlab-protocol section 5.7: 2 to 10 s, so that not all jobs come back at once. */
+function jitteredPauseMs(): number {
+  return 2_000 + Math.random() * 8_000;
+}
 
 /** @throws MachineError IMAGE_NOT_AVAILABLE, IMAGE_PULL_FAILED or REGISTRY_UNREACHABLE: the last policy's failure */
 export async function ensureImage(docker: Docker, request: ImageRequest): Promise<ImageFacts> {
@@ -82,8 +87,8 @@ async function pullWithRetry(docker: Docker, request: ImageRequest): Promise<voi
     } catch (error) {
       request.signal.throwIfAborted();
       const known = classifyPull(request.name, error);
-      if (known.code !== 'REGISTRY_UNREACHABLE' || attempt >= PULL_ATTEMPTS) throw known;
-      await delay(MIN_PAUSE_MS + Math.random() * (MAX_PAUSE_MS - MIN_PAUSE_MS), undefined, { signal: request.signal });
+      if (attempt >= PULL_ATTEMPTS || !mayPass(known, error)) throw known;
+      await delay((request.pauseMs ?? jitteredPauseMs)(), undefined, { signal: request.signal });
     }
   }
 }
@@ -110,17 +115,25 @@ function withTag(name: string): string {
 }
 
 const NOT_AVAILABLE =
-  /denied|unauthorized|not found|manifest unknown|no basic auth|does not exist|invalid reference|forbidden/i;
-/** gitlab-protocol section 3.5. */
+  /denied|unauthorized|not found|manifest unknown|no basic auth|does not exist|invalid reference|forbidden|authentication required/i;
+/** gitlab-protocol section 3.5; and a registry's own 5xx, which is as far from the user. */
 const NETWORK_LIKE =
-  /dial |refused|reset by peer|no such host|i\/o timeout|TLS handshake|request canceled|EOF|timeout|temporar|50\d |network is unreachable/i;
+  /\bdial |connection refused|reset by peer|no such host|i\/o timeout|TLS handshake|request canceled|\bEOF\b|timeout|network is unreachable|HTTP status: 5\d\d|temporary failure/i;
+const BUSY = /toomanyrequests|too many requests|rate limit/i;
 
-/** Who must act: the user (a wrong name), the registry, or nobody knows. */
+function mayPass(failure: MachineError, error: unknown): boolean {
+  return failure.code === 'REGISTRY_UNREACHABLE' || BUSY.test(messageOf(error));
+}
+
+/** Who must act: the user (a wrong name, no leave), the registry, or nobody knows. */
 export function classifyPull(name: string, error: unknown): MachineError {
   const text = messageOf(error);
   const message = `Failed to pull image "${name}": ${text}`;
-  if (NETWORK_LIKE.test(text) && !/manifest unknown/i.test(text)) return failed('REGISTRY_UNREACHABLE', message, error);
-  if (statusOf(error) === 404 || NOT_AVAILABLE.test(text)) return failed('IMAGE_NOT_AVAILABLE', message, error);
+  // What the user has named may read like anything.
+  const said = text.replaceAll(name, 'image').replaceAll(name.replace(/[:@].*$/, ''), 'image');
+  if (BUSY.test(said)) return failed('IMAGE_PULL_FAILED', message, error);
+  if (NETWORK_LIKE.test(said)) return failed('REGISTRY_UNREACHABLE', message, error);
+  if (statusOf(error) === 404 || NOT_AVAILABLE.test(said)) return failed('IMAGE_NOT_AVAILABLE', message, error);
   return failed('IMAGE_PULL_FAILED', message, error);
 }
 
