@@ -2,7 +2,7 @@
 // leaves everything running until Ctrl-C. `--once` ends it with the job's exit code; `--ports` goes to "holdfast dev".
 import { spawn, spawnSync } from 'node:child_process';
 import { copyFileSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
@@ -36,8 +36,10 @@ async function main() {
     const code = await Promise.race([runJob(stack), dev.interrupted]);
     if (options.once || code === undefined) return code ?? 130;
     say('\n"holdfast dev" goes on running. In another terminal, in this directory:');
-    say('  bin/holdfast jobs                       what ran');
-    say('  bin/holdfast run scripts/demo/job.yml   again');
+    // A configuration of the user's own outranks the running stack.
+    const config = existsSync('holdfast.yaml') ? ` --config ${relative(ROOT, stack.configFile)}` : '';
+    say(`  bin/holdfast jobs${config}                       what ran`);
+    say(`  bin/holdfast run scripts/demo/job.yml${config}   again`);
     say('Ctrl-C stops it.');
     await Promise.race([dev.interrupted, dev.ended]);
     return code;
@@ -71,7 +73,8 @@ function prepareSources() {
 function startDev() {
   const configFile = join(DIRECTORY, 'holdfast.yaml');
   const host = process.env.DOCKER_HOST ? { docker: { host: process.env.DOCKER_HOST } } : {};
-  const engine = { name: 'local', ...host, volumes: [`${DIRECTORY}:/demo:ro`] };
+  // Not `local`: beside another stack on the same engine, each must know its own machines.
+  const engine = { name: 'demo', ...host, volumes: [`${DIRECTORY}:/demo:ro`] };
   writeFileSync(configFile, stringify({ engines: [engine] }), { mode: 0o600 });
   const ports = options.ports === undefined ? [] : ['--ports', options.ports];
   // A group of its own: Ctrl-C must reach it once, from us.
@@ -120,8 +123,9 @@ async function runJob(stack) {
     const result = await job.result();
     await untilCollected(job);
     say('');
-    await show('metrics', job.id);
+    await show('metrics', job.id, '--config', stack.configFile);
     say(`\nThe job ended as ${result.state}.`);
+    say(`its page        ${stack.web}/jobs/${job.workflowId}`);
     say(`its workflow    ${workflowPage(stack, config, job.workflowId)}`);
     say(`Prometheus      ${stack.prometheus}/graph?g0.expr=${encodeURIComponent(CPU)}&g0.tab=0&g0.range_input=10m`);
     say(`worker metrics  ${stack.workerMetrics}`);

@@ -147,7 +147,7 @@ const Source = z.strictObject({
     .default('none'),
 });
 
-const JobFileSchema = z.strictObject({
+export const JobFileSchema = z.strictObject({
   name: NonEmpty.max(255).optional(),
   image: Image.optional(),
   services: z.array(Service).max(50).default([]),
