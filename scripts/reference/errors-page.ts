@@ -45,7 +45,10 @@ const REASONS: Record<FailureReason, [cause: string, remedy: string]> = {
     'Something outside did not answer, e.g. the registry',
     'Try again when it is back',
   ],
-  runner_interrupted: ['The machine was lost while the script ran', 'Try again; `retry` or `interruptible` does by itself'],
+  runner_interrupted: [
+    'The machine was lost while the script ran',
+    'Try again; `retry` or `interruptible` does by itself',
+  ],
   runner_unsupported: ['The job needs something that Holdfast does not do', 'The trace names it'],
   missing_dependency_failure: [
     'Artifacts of an earlier job are missing or have expired',

@@ -36,7 +36,9 @@ describe('the pages', () => {
   ];
 
   it.each(pages)('%s links to files that are there', (page) => {
-    const links = [...readFileSync(page, 'utf8').matchAll(/\]\(([^)#\s]+)(?:#[^)]*)?\)/g)].map(([, link]) => link ?? '');
+    const links = [...readFileSync(page, 'utf8').matchAll(/\]\(([^)#\s]+)(?:#[^)]*)?\)/g)].map(
+      ([, link]) => link ?? '',
+    );
     const local = links.filter((link) => !/^[a-z]+:/.test(link));
 
     expect(local.filter((link) => !existsSync(join(dirname(page), link)))).toEqual([]);

@@ -7,14 +7,19 @@ const WirePayload = z.object({ metadata: z.record(z.string(), z.string()).defaul
 const WireBody = z.object({ payloads: z.array(WirePayload) });
 type WirePayload = z.infer<typeof WirePayload>;
 
+export interface CodecRouteOptions {
+  codec: PayloadCodec;
+  allowedOrigins: readonly string[];
+  token?: string | undefined;
+  /** Whoever can reach the server may read everything, because it is on loopback or the operator has said so. */
+  trustsEveryone: boolean;
+}
+
 /**
  * Temporal's remote codec protocol: the UI and the CLI send payloads to `/encode` and `/decode` and show what comes back. Whoever
- * can reach it reads everything, so it is on loopback unless configured, and behind a token if one is given.
+ * is let in reads everything: those with the token, and without one only who is on this machine.
  */
-export function registerCodecRoutes(
-  app: FastifyInstance,
-  options: { codec: PayloadCodec; allowedOrigins: string[]; token?: string | undefined },
-): void {
+export function registerCodecRoutes(app: FastifyInstance, options: CodecRouteOptions): void {
   const guard = async (request: FastifyRequest, reply: FastifyReply): Promise<void> => {
     const origin = request.headers.origin;
     if (origin !== undefined && options.allowedOrigins.includes(origin)) {
@@ -29,6 +34,12 @@ export function registerCodecRoutes(
     }
     if (request.method !== 'OPTIONS' && options.token !== undefined && !hasToken(request, options.token)) {
       await reply.code(401).send({ message: 'A bearer token is needed (codec.tokenFile)' });
+    }
+    if (options.token === undefined && !options.trustsEveryone) {
+      await reply.code(403).send({
+        message:
+          'Nothing is decoded here, because metricsServer.listenAddress is not on loopback: configure codec.tokenFile, or codec.unprotected where nobody else reaches this address',
+      });
     }
   };
   for (const verb of ['encode', 'decode'] as const) {

@@ -50,9 +50,10 @@ describe('the payload codec', () => {
 });
 
 describe('the codec endpoint', () => {
-  function server(options: { token?: string } = {}) {
+  function server(options: { token?: string; trustsEveryone?: boolean } = {}) {
     const app = fastify();
-    registerCodecRoutes(app, { codec, allowedOrigins: ['http://127.0.0.1:8233'], ...options });
+    const allowedOrigins = ['http://127.0.0.1:8233'];
+    registerCodecRoutes(app, { codec, allowedOrigins, trustsEveryone: true, ...options });
     return app;
   }
   const wire = (payload: Payload) => ({
@@ -102,6 +103,22 @@ describe('the codec endpoint', () => {
     expect((await post()).statusCode).toBe(401);
     expect((await post('Bearer wrong')).statusCode).toBe(401);
     expect((await post('Bearer s3cret')).statusCode).toBe(200);
+  });
+
+  it('decodes for nobody without a token where others can reach it', async () => {
+    const [sealed] = await codec.encode([json('hi')]);
+    const payload = { payloads: [wire(sealed ?? {})] };
+    const open = await server({ trustsEveryone: false }).inject({ method: 'POST', url: '/decode', payload });
+    const known = await server({ trustsEveryone: false, token: 's3cret' }).inject({
+      method: 'POST',
+      url: '/decode',
+      headers: { authorization: 'Bearer s3cret' },
+      payload,
+    });
+
+    expect(open.statusCode).toBe(403);
+    expect(open.body).toContain('codec.tokenFile');
+    expect(known.json()).toEqual({ payloads: [wire(json('hi'))] });
   });
 
   it('answers 400 to what it cannot read', async () => {

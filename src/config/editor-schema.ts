@@ -20,7 +20,7 @@ export function toEditorSchema(schema: z.ZodType, title: string): EditorSchema {
       if (jsonSchema.type !== 'array' || !isListOrOne(zodSchema)) return;
       const { items } = jsonSchema;
       const list = { ...jsonSchema };
-      for (const key of Object.keys(jsonSchema)) delete (jsonSchema as EditorSchema)[key];
+      for (const key of Object.keys(jsonSchema)) Reflect.deleteProperty(jsonSchema, key);
       Object.assign(jsonSchema, { anyOf: [items, list] });
     },
   });

@@ -297,6 +297,16 @@ const Worker = z.strictObject({
   sweepInterval: duration('60s', { minMs: 1000 }),
 });
 
+/** `/encode` and `/decode` on the metrics server, for Temporal's UI and CLI. */
+const Codec = z.strictObject({
+  allowedOrigins: z.array(Url).default([]).describe('origins of Temporal UIs whose pages may ask the worker to decode'),
+  tokenFile: Text.optional().describe('file with the bearer token that decoding takes (`temporal --codec-auth`)'),
+  unprotected: z
+    .boolean()
+    .default(false)
+    .describe('decode without a token although `metricsServer` is not on loopback: only where nobody else reaches it'),
+});
+
 const Web = z
   .strictObject({
     enabled: z.boolean().default(true),
@@ -319,7 +329,7 @@ export const ConfigSchema = z.strictObject({
   encryption: z.strictObject({ keyFile: Text.optional() }).prefault({}),
   store: Store.default({ directory: '.holdfast/store' }),
   metricsServer: z.strictObject({ listenAddress: Address.default('127.0.0.1:9252') }).prefault({}),
-  codec: z.strictObject({ allowedOrigins: z.array(Url).default([]), tokenFile: Text.optional() }).prefault({}),
+  codec: Codec.prefault({}),
   web: Web.prefault({}),
   engines: z.array(Engine).min(1).prefault([{}]),
   gitlab: z.array(Gitlab).default([]),
@@ -338,7 +348,7 @@ export const CONFIG_KEYS: Record<string, readonly string[]> = {
   store: ['directory', 's3'],
   metricsServer: ['listenAddress'],
   web: Object.keys(Web.shape),
-  codec: ['allowedOrigins', 'tokenFile'],
+  codec: Object.keys(Codec.shape),
   engines: Object.keys(Engine.in.shape),
   'engines.docker': ['host', 'ca', 'cert', 'key'],
   gitlab: Object.keys(Gitlab.shape),

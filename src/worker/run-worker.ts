@@ -12,6 +12,7 @@ import { createPlanVault } from '../activities/plan-vault.js';
 import { createTraceHub } from '../activities/trace-hub.js';
 import { registerCodecRoutes } from '../codec/codec-server.js';
 import { createPayloadCodec } from '../codec/payload-codec.js';
+import { isLoopbackHost } from '../config/loopback.js';
 import type { Config } from '../config/schema.js';
 import { coordinatorTaskQueue, engineTaskQueue, poolTaskQueue } from '../contracts/names.js';
 import { loadSystemId } from '../gitlab/system-id.js';
@@ -21,6 +22,7 @@ import type { Logger } from '../telemetry/logger.js';
 import { createForeignMetrics } from '../telemetry/foreign-metrics.js';
 import { createMachineCollector } from '../telemetry/machine-collector.js';
 import { createWorkerMetrics } from '../telemetry/metrics.js';
+import { splitAddress } from '../telemetry/listen.js';
 import { startMetricsServer } from '../telemetry/metrics-server.js';
 import { VERSION } from '../version.js';
 import { connectionOptions } from '../client/connection.js';
@@ -104,8 +106,7 @@ export async function runWorker(options: {
     collector,
     checks: readinessChecks(engines, store, client),
     extraMetrics: createForeignMetrics(runtime.metricsUrl),
-    register: (app) =>
-      registerCodecRoutes(app, { codec, allowedOrigins: config.codec.allowedOrigins, token: tokenOf(config) }),
+    register: (app) => registerCodecRoutes(app, { codec, ...codecAccess(config) }),
   });
   const web = await startWebPages({ config, client, store, logger });
   const entries = openGitlabEntries(config.gitlab, { systemId: await loadSystemId(store), revision, metrics });
@@ -291,6 +292,10 @@ function readinessChecks(engines: ReadonlyMap<string, Engine>, store: SharedDeps
   };
 }
 
-function tokenOf(config: Config): string | undefined {
-  return config.codec.tokenFile === undefined ? undefined : readFileSync(config.codec.tokenFile, 'utf8').trim();
+function codecAccess({ codec, metricsServer }: Config) {
+  return {
+    allowedOrigins: codec.allowedOrigins,
+    token: codec.tokenFile === undefined ? undefined : readFileSync(codec.tokenFile, 'utf8').trim(),
+    trustsEveryone: codec.unprotected || isLoopbackHost(splitAddress(metricsServer.listenAddress).host),
+  };
 }
