@@ -21,6 +21,11 @@ export const FAILURE_CODES = {
     meaning: 'The job is not valid and was refused before anything was made',
     remedy: 'Correct what the message names; "holdfast run" checks a job file before it starts anything',
   },
+  JOB_MISCONFIGURED: {
+    fault: 'user',
+    meaning: 'The job cannot be run as it is: something in it does not fit together',
+    remedy: 'Correct what the trace names',
+  },
   IMAGE_NOT_AVAILABLE: {
     fault: 'user',
     meaning: 'An image does not exist or may not be pulled',
