@@ -28,7 +28,7 @@ export function graphFigures(document: MetricsDocument): Html {
 
 function figure(document: MetricsDocument, query: string, refused: string | undefined): Html {
   const values = valuesOf(document, query);
-  const words = refused === undefined ? inWords(query, values) : `Prometheus refused the query: ${refused}`;
+  const words = refused === undefined ? inWords(document, query, values) : `Prometheus refused the query: ${refused}`;
   return html`<figure data-query="${query}">
     <figcaption><strong>${queryTitle(query)}</strong> <span class="muted">${words}</span></figcaption>
     ${values.length > 0 && html`<div class="plot"></div>`}
@@ -41,10 +41,11 @@ function valuesOf(document: MetricsDocument, query: string): number[] {
     .filter(Number.isFinite);
 }
 
-function inWords(query: string, values: readonly number[]): string {
+function inWords({ limits }: MetricsDocument, query: string, values: readonly number[]): string {
   if (values.length === 0) return 'no samples';
   const format = formatterOf(query);
   const peak = values.reduce((highest, value) => Math.max(highest, value));
   const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
-  return `peak ${format(peak)}, mean ${format(mean)}`;
+  const limit = query === 'cpu' ? limits?.cpus : query === 'memory' ? limits?.memoryBytes : undefined;
+  return `peak ${format(peak)}, mean ${format(mean)}${limit == null ? '' : `, limit ${format(limit)}`}`;
 }

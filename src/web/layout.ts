@@ -35,7 +35,9 @@ export function createLayout(asset: AssetUrl): RenderPage {
           <a class="skip" href="#main">Skip to the content</a>
           <header class="top">
             <a class="brand" href="/"><img src="${asset('icon.svg')}" alt="" width="20" height="20" />Holdfast</a>
-            <nav aria-label="Pages">${menuEntry('/', 'Jobs', section === 'jobs')}</nav>
+            <nav aria-label="Pages">
+              ${menuEntry('/', 'Jobs', section === 'jobs')} ${menuEntry('/usage', 'Usage', section === 'usage')}
+            </nav>
             <button id="theme" class="quiet" type="button" hidden>Theme</button>
           </header>
           <main id="main" tabindex="-1">${main}</main>

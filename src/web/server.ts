@@ -11,6 +11,7 @@ import { messagePage } from './pages/message.js';
 import { registerJobRoutes } from './routes/job.js';
 import { registerJobsRoute } from './routes/jobs.js';
 import { registerTraceRoutes } from './routes/trace.js';
+import { registerUsageRoute } from './routes/usage.js';
 import { createTraceReader, type TraceReader } from './trace/trace-reader.js';
 
 export interface WebServer {
@@ -66,6 +67,7 @@ export function createWebApp(options: WebServerOptions): FastifyInstance {
   registerJobsRoute(app, parts);
   registerJobRoutes(app, parts);
   registerTraceRoutes(app, parts);
+  registerUsageRoute(app, parts);
   return app;
 }
 

@@ -1,3 +1,4 @@
+import type { MetricsDocument } from '../../metrics/document.js';
 import { html, type Html, type HtmlValue } from '../html.js';
 import { jobPath, metricsWords, time } from '../words.js';
 import type { JobPageData } from './job.js';
@@ -22,6 +23,7 @@ export function factList(data: JobPageData): Html {
       status.heldUntil !== null && html`${time(status.heldUntil)} · <code>holdfast shell ${status.id}</code>`,
     ],
     ['Metrics', html`${metricsWords(status.metrics)}${status.metricsReason !== null && ` (${status.metricsReason})`}`],
+    ['Flags', flags(data.metrics)],
     ['Elsewhere', links(data)],
   ];
   return html`<dl class="facts">
@@ -35,6 +37,20 @@ export function factList(data: JobPageData): Html {
           </div>`,
       )}
   </dl>`;
+}
+
+/** Rules that the job has met: evidence for a person, no verdict. */
+function flags(metrics: MetricsDocument | undefined): HtmlValue {
+  const met = metrics?.flags ?? [];
+  if (met.length === 0) return null;
+  return html`<ul class="links">
+    ${met.map(
+      ({ name, value, threshold }) =>
+        html`<li>
+          <a class="flag" href="/?flag=${encodeURIComponent(name)}">⚑ ${name}</a> ${value} against ${threshold}
+        </li>`,
+    )}
+  </ul>`;
 }
 
 function text(value: string | null): string | null {
