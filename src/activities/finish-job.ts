@@ -1,4 +1,5 @@
 import type { Activities, FinishJobInput } from '../contracts/activities.js';
+import { REASON_FAULTS } from '../contracts/faults.js';
 import { DEFAULT_OUTPUT_LIMIT_BYTES } from '../contracts/job-spec.js';
 import { jobKeys } from '../store/keys.js';
 import type { Store } from '../store/store.js';
@@ -49,8 +50,10 @@ async function checksumOf(store: Store, workflowId: string): Promise<string> {
 function count({ metrics }: SharedDeps, input: FinishJobInput): void {
   const { report, times } = input;
   metrics.jobsTotal.inc({ source: input.source });
-  if (report.state === 'failed')
-    metrics.failedJobsTotal.inc({ failure_reason: report.failureReason ?? 'unknown_failure' });
+  if (report.state === 'failed') {
+    const reason = report.failureReason ?? 'unknown_failure';
+    metrics.failedJobsTotal.inc({ failure_reason: reason, fault: REASON_FAULTS[reason] });
+  }
   const startedAtMs = times.startedAtMs ?? times.finishedAtMs;
   metrics.jobQueueDuration.observe(Math.max(0, startedAtMs - times.queuedAtMs) / 1000);
   metrics.jobDuration.observe(Math.max(0, times.finishedAtMs - startedAtMs) / 1000);

@@ -250,7 +250,9 @@ const Metrics = z.strictObject({
   grace: duration('2s').describe("the most that metrics may delay a job's final status"),
   giveUpAfter: duration('24h', { minMs: 1000 }),
   scrapeWait: duration('15s').describe('how long to wait for the scrape that covers the end of the script'),
-  sampleInterval: duration('2s', { minMs: 200 }).describe('how often the worker samples its machines'),
+  sampleInterval: duration('1s', { minMs: 200 }).describe(
+    'how often the worker samples its machines; what a container uses after its last sample is not counted',
+  ),
   preset: z
     .enum(QUERY_PRESET_NAMES)
     .optional()

@@ -36,7 +36,7 @@ export async function writeConfiguration(
       allowedOrigins: [`http://127.0.0.1:${String(ports.ui)}`, `http://localhost:${String(ports.ui)}`],
     },
     engines: own['engines'] ?? defaultEngines(process.env['DOCKER_HOST']),
-    metrics: { step: '1s', sampleInterval: '1s', scrapeWait: '5s', ...own['metrics'], prometheusUrl },
+    metrics: { step: '1s', sampleInterval: '500ms', scrapeWait: '5s', ...own['metrics'], prometheusUrl },
   };
   const configFile = join(state, 'holdfast.yaml');
   const about = '# Written by "holdfast dev" at each start; --config FILE gives it yours to begin with.\n';

@@ -6,6 +6,8 @@ import type { WorkerMetrics } from './metrics.js';
 
 /** After its end a machine's last values are served for this long, so that the scrape that covers the end still finds them. */
 const KEEP_MS = 60_000;
+/** For as long it is still discovered, or its last scrape would never come: a target that is gone is not scraped any more. */
+const DISCOVERED_MS = 15_000;
 /** An engine that does not answer must not stop the sampling of the others. */
 const SAMPLE_TIMEOUT_MS = 10_000;
 /** Prometheus waits 10 s for a scrape by default: better slightly old values than none. */
@@ -25,7 +27,7 @@ export interface MachineCollector {
   stop(): void;
   /** For a scrape: samples now if the last time is longer ago than half an interval. Never throws, never waits long. */
   freshen(): Promise<void>;
-  /** The machines of each engine's last sample. */
+  /** The machines of each engine's last sample, and those that have just gone. */
   live(): LiveMachine[];
   /** The metrics of one machine in Prometheus' text format; undefined when it is not served (any more). */
   textOf(machine: string): Promise<string | undefined>;
@@ -148,7 +150,7 @@ export function createMachineCollector(deps: MachineCollectorDeps): MachineColle
     },
     live: () =>
       [...machines.values()]
-        .filter((known) => known.seenAtMs === stateOf(known)?.sampledAtMs)
+        .filter((known) => known.seenAtMs === stateOf(known)?.sampledAtMs || known.seenAtMs > now() - DISCOVERED_MS)
         .map(({ machine, engine, job }) => ({ machine, engine, job })),
     async textOf(machine) {
       const known = machines.get(machine);

@@ -6,7 +6,7 @@ export interface WorkerMetrics {
   registry: Registry;
   jobs: Gauge<'state'>;
   jobsTotal: Counter<'source'>;
-  failedJobsTotal: Counter<'failure_reason'>;
+  failedJobsTotal: Counter<'failure_reason' | 'fault'>;
   jobDuration: Histogram;
   jobQueueDuration: Histogram;
   jobStageDuration: Histogram<'stage'>;
@@ -50,8 +50,8 @@ export function createWorkerMetrics(version: { version: string; revision: string
     }),
     failedJobsTotal: new Counter({
       name: 'holdfast_failed_jobs_total',
-      help: 'Failed jobs by failure reason',
-      labelNames: ['failure_reason'],
+      help: 'Failed jobs by failure reason, and whose fault that is',
+      labelNames: ['failure_reason', 'fault'],
       registers,
     }),
     jobDuration: new Histogram({

@@ -27,30 +27,45 @@ export interface SamplerOptions {
  */
 export function createSampler({ docker, settings, files }: SamplerOptions): Sampler {
   const pids = new Map<string, number>();
+  /** The highest figures of a container's process: those of a process that ends in between are for a moment nobody's. */
+  const highest = new Map<string, { pid: number; diskReadBytes: number; diskWrittenBytes: number }>();
   /** Containers whose files are not to be seen from here. */
   const hidden = new Set<string>();
 
+  function readFiles({ id, ownsNetwork }: OurContainer, pid: number): Reading | undefined {
+    const reading = files === undefined ? undefined : readCgroupFiles({ id, pid, ownsNetwork }, files);
+    if (reading === undefined) return undefined;
+    const before = highest.get(id);
+    const same = before?.pid === pid ? before : { diskReadBytes: 0, diskWrittenBytes: 0 };
+    const disk = {
+      diskReadBytes: Math.max(same.diskReadBytes, reading.diskReadBytes),
+      diskWrittenBytes: Math.max(same.diskWrittenBytes, reading.diskWrittenBytes),
+    };
+    highest.set(id, { pid, ...disk });
+    return { ...reading, ...disk };
+  }
+
   async function readContainer(container: OurContainer): Promise<Reading | undefined> {
-    const { id, ownsNetwork } = container;
-    if (files === undefined || hidden.has(id)) return await readStatsApi(docker, id);
+    const { id } = container;
+    if (files === undefined || hidden.has(id)) return await readStatsApi(docker, container);
     const known = pids.get(id);
-    const reading = known === undefined ? undefined : readCgroupFiles({ id, pid: known, ownsNetwork }, files);
+    const reading = known === undefined ? undefined : readFiles(container, known);
     if (reading !== undefined) return reading;
     // New, or started again: each step starts the build container anew.
     const pid = await pidOf(docker, id);
     if (pid === undefined) return undefined;
     pids.set(id, pid);
-    const fresh = readCgroupFiles({ id, pid, ownsNetwork }, files);
+    const fresh = readFiles(container, pid);
     if (fresh === undefined) hidden.add(id);
-    return fresh ?? (await readStatsApi(docker, id));
+    return fresh ?? (await readStatsApi(docker, container));
   }
 
   async function sample(): Promise<MachineSample[]> {
     const containers = await listContainers(docker, settings.name);
     const owners = ownersOf(containers);
     const queue = containers.filter(({ id, state }) => state === 'running' && owners.has(id));
-    for (const id of pids.keys()) if (!owners.has(id)) pids.delete(id);
-    for (const id of hidden) if (!owners.has(id)) hidden.delete(id);
+    for (const memory of [pids, hidden, highest])
+      for (const id of memory.keys()) if (!owners.has(id)) memory.delete(id);
     const samples = new Map<string, MachineSample>();
     await Promise.all(
       Array.from({ length: CONCURRENCY }, async () => {

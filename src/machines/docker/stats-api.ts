@@ -9,19 +9,26 @@ interface Stats {
   blkio_stats?: { io_service_bytes_recursive?: { op: string; value: number }[] | null };
 }
 
-/** A container's reading from the engine's API: works for every engine, and costs both sides a request. Undefined: it is gone. */
-export async function readStatsApi(docker: Docker, id: string): Promise<Reading | undefined> {
+/**
+ * A container's reading from the engine's API: works for every engine, and costs both sides a request.
+ * @param ownsNetwork false: the API shows the network that it has joined, which counts where it belongs
+ * @returns undefined when it is gone
+ */
+export async function readStatsApi(
+  docker: Docker,
+  { id, ownsNetwork }: { id: string; ownsNetwork: boolean },
+): Promise<Reading | undefined> {
   try {
     // `one-shot` (API 1.41) answers at once instead of taking a second reading for a CPU percentage that we do not need.
     const stats: Stats = await docker.getContainer(id).stats({ stream: false, 'one-shot': true } as { stream: false });
-    return toReading(stats);
+    return { ...toReading(stats), ...(ownsNetwork ? {} : { networkReceiveBytes: 0, networkTransmitBytes: 0 }) };
   } catch (error) {
     if (isNotFound(error)) return undefined;
     throw error;
   }
 }
 
-export function toReading(stats: Stats): Reading {
+function toReading(stats: Stats): Reading {
   const memory = stats.memory_stats;
   // What the kernel can drop at any moment is not the job's: `inactive_file` (cgroup v2) or `total_inactive_file` (v1).
   const droppable = memory?.stats?.['total_inactive_file'] ?? memory?.stats?.['inactive_file'] ?? 0;

@@ -1,0 +1,280 @@
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { createServer, type Server } from 'node:net';
+import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { createPrometheusClient } from '../../../src/metrics/prometheus-client.js';
+import { MetricsDocument } from '../../../src/metrics/document.js';
+import { readUsage } from '../../../src/metrics/usage-log.js';
+import { createDockerClient } from '../../../src/machines/docker/client.js';
+import { createSampler } from '../../../src/machines/docker/sampler.js';
+import { parseConfig } from '../../../src/config/load.js';
+import { jobKeys } from '../../../src/store/keys.js';
+import { until } from '../../support/processes.js';
+import { createPrometheusServer } from '../../support/prometheus/server.js';
+import { expressionsOfDashboard, expressionsOfRules, namesIn } from '../../support/prometheus/named-metrics.js';
+import { docker, startStack, type Stack } from '../../support/stack.js';
+
+const MIB = 1024 * 1024;
+const NETWORK_BYTES = 30 * MIB;
+
+let stack: Stack;
+let peer: Server;
+/** Where a container reaches this process. */
+let peerAddress: string;
+
+beforeAll(async () => {
+  const gateway = docker('network', 'inspect', 'bridge', '--format', '{{(index .IPAM.Config 0).Gateway}}')[0] ?? '';
+  // Sends a fixed number of bytes and takes whatever it is sent.
+  peer = createServer((socket) => {
+    socket.resume();
+    socket.on('error', () => undefined);
+    socket.end(Buffer.alloc(NETWORK_BYTES));
+  });
+  await new Promise<void>((resolve) => peer.listen(0, gateway, resolve));
+  peerAddress = `${gateway} ${String((peer.address() as AddressInfo).port)}`;
+  stack = await startStack({
+    engine: { capacity: 4, cpus: 1, memory: '512m', memorySwap: '512m' },
+    metrics: {
+      rules: [
+        { preset: 'cpu_pegged', longerThan: '5s', threshold: 0.3 },
+        { name: 'never', query: 'vector(0)', threshold: 1 },
+      ],
+    },
+  });
+});
+afterAll(async () => {
+  await stack?.close();
+  peer?.close();
+});
+
+async function measure(name: string, ...script: string[]): Promise<{ document: MetricsDocument; workflowId: string }> {
+  const job = await stack.client.startJob({ name, script });
+  await job.result();
+  await until(`metrics of ${name}`, async () => (await job.status()).metrics !== 'pending', 60_000);
+  expect(await job.status()).toMatchObject({ metrics: 'uploaded' });
+  const kept = await stack.client.store.read(jobKeys.metrics(job.workflowId));
+  return { document: MetricsDocument.parse(JSON.parse(kept!.toString('utf8'))), workflowId: job.workflowId };
+}
+
+function peakOf({ document }: { document: MetricsDocument }, query: string): number {
+  return Math.max(
+    ...document.series.filter((s) => s.query === query).flatMap(({ values }) => values.map(([, v]) => Number(v))),
+  );
+}
+
+function areaOf({ document }: { document: MetricsDocument }, query: string): number {
+  const values = document.series.filter((s) => s.query === query).flatMap((s) => s.values.map(([, v]) => Number(v)));
+  return (values.reduce((sum, value) => sum + value, 0) * document.stepMs) / 1000;
+}
+
+/** Burns CPU time, however long that takes on a busy machine: the kernel ends it when it has had that much. */
+const BURN_10_S = '(ulimit -t 10; while :; do :; done) || true';
+
+describe('a known load', () => {
+  it('of 10 CPU seconds is shown as 10 ± 1, sets its flag, and is the graph of one core at most', async () => {
+    const measured = await measure('burn', BURN_10_S);
+
+    expect(Math.abs(measured.document.totals!.cpuSeconds! - 10)).toBeLessThanOrEqual(1);
+    expect(Math.abs(areaOf(measured, 'cpu') - 10)).toBeLessThanOrEqual(1.5);
+    expect(peakOf(measured, 'cpu')).toBeLessThanOrEqual(1.2);
+    expect(measured.document.flags).toMatchObject([{ name: 'cpu_pegged', threshold: 0.3 }]);
+    expect(measured.document.stages.map(({ name }) => name)).toEqual(['prepare_executor', 'step_script']);
+    await until('the flag', async () => (await stack.client.listJobs({ flag: 'cpu_pegged' })).length === 1);
+    expect((await stack.client.listJobs({ flag: 'cpu_pegged' }))[0]?.workflowId).toBe(measured.workflowId);
+    expect(await stack.client.listJobs({ flag: 'never' })).toEqual([]);
+    expect(await metricsPage()).toContain('holdfast_flagged_jobs_total{flag="cpu_pegged"} 1');
+  });
+
+  it('of 300 MiB held is shown within 5 %', async () => {
+    // dd holds its buffer for as long as nobody reads the pipe.
+    const measured = await measure(
+      'hold',
+      `dd if=/dev/zero bs=${String(300 * MIB)} count=1 | (sleep 6; cat > /dev/null)`,
+    );
+
+    expect(peakOf(measured, 'memory')).toBeGreaterThan(300 * MIB * 0.95);
+    expect(peakOf(measured, 'memory')).toBeLessThan(300 * MIB * 1.05);
+    expect(measured.document.limits).toEqual({ cpus: 1, memoryBytes: 512 * MIB });
+  });
+
+  it('of 30 MiB received and 30 MiB sent is shown within 10 %', async () => {
+    const measured = await measure(
+      'talk',
+      `dd if=/dev/zero bs=${String(MIB)} count=30 2>/dev/null | nc ${peerAddress} > /dev/null`,
+      'sleep 3',
+    );
+    const { networkReceiveBytes, networkTransmitBytes } = measured.document.totals!;
+
+    for (const bytes of [networkReceiveBytes!, networkTransmitBytes!]) {
+      expect(bytes).toBeGreaterThan(NETWORK_BYTES * 0.9);
+      expect(bytes).toBeLessThan(NETWORK_BYTES * 1.1);
+    }
+  });
+
+  it('of 40 MiB written and read past the page cache is shown within 10 %', async () => {
+    const measured = await measure(
+      'write',
+      'dd if=/dev/zero of=/builds/file bs=1048576 count=40 oflag=direct',
+      'dd if=/builds/file of=/dev/null bs=1048576 iflag=direct',
+      'sleep 3',
+    );
+    const { diskReadBytes, diskWrittenBytes } = measured.document.totals!;
+
+    for (const bytes of [diskReadBytes!, diskWrittenBytes!]) {
+      expect(bytes).toBeGreaterThan(40 * MIB * 0.9);
+      expect(bytes).toBeLessThan(40 * MIB * 1.1);
+    }
+  });
+
+  it('that is too much for its memory is an out-of-memory kill in the usage of its name', async () => {
+    const job = await stack.client.startJob({
+      name: 'greedy',
+      script: [`dd if=/dev/zero of=/dev/null bs=${String(700 * MIB)} count=1`],
+    });
+    expect(await job.result()).toMatchObject({ state: 'failed' });
+    await until('the usage', async () => (await readUsage(stack.client.store)).some(({ name }) => name === 'greedy'));
+
+    const [usage] = (await readUsage(stack.client.store)).filter(({ name }) => name === 'greedy');
+
+    expect(usage).toMatchObject({
+      runs: 1,
+      oomKills: 1,
+      advice: expect.stringContaining('out of memory once with 512.0 MiB'),
+    });
+  });
+
+  it('is what the usage of its name says, on the command line and as metrics', async () => {
+    const usage = await readUsage(stack.client.store);
+    const burn = usage.find(({ name }) => name === 'burn')!;
+
+    expect(burn).toMatchObject({ runs: 1, limits: { cpus: 1, memoryBytes: 512 * MIB }, oomKills: 0 });
+    expect(burn.cpu!.peak).toBeGreaterThan(0.2);
+    expect(burn.throttledSeconds).not.toBeNull();
+    const said = execFileSync('bin/holdfast', ['usage', '--json', '--config', stack.configFile], { encoding: 'utf8' });
+    expect(JSON.parse(said)).toEqual(usage);
+    expect(await metricsPage()).toMatch(/^holdfast_usage_cpu_peak_cores\{project="[^"]*",job="burn"\} \d/m);
+  });
+});
+
+describe('/metrics', () => {
+  it('has every metric that the dashboards, the alerts and the contract name', async () => {
+    const page = await metricsPage();
+    const served = new Set([...page.matchAll(/^# TYPE (\S+) /gm)].map(([, name]) => name));
+    const expressions = [
+      ...['holdfast-fleet', 'holdfast-job'].flatMap((name) => expressionsOfDashboard(`deploy/grafana/${name}.json`)),
+      ...expressionsOfRules('deploy/prometheus/alerts.yml'),
+    ];
+    const named = [...new Set(expressions.flatMap(namesIn))].map((name) =>
+      served.has(name) ? name : name.replace(/_(bucket|sum|count)$/, ''),
+    );
+
+    expect(named.length).toBeGreaterThan(25);
+    expect(named.filter((name) => !served.has(name))).toEqual([]);
+    expect(CONTRACT.filter((name) => !served.has(name))).toEqual([]);
+  });
+});
+
+/** The names of docs/metrics.md that other people's dashboards may rely on. */
+const CONTRACT = [
+  'jobs',
+  'jobs_total',
+  'failed_jobs_total',
+  'job_duration_seconds',
+  'job_queue_duration_seconds',
+  'job_stage_duration_seconds',
+  'capacity',
+  'machines',
+  'api_request_statuses_total',
+  'trace_bytes_total',
+  'trace_upload_lag_seconds',
+  'metrics_collections_total',
+  'version_info',
+  'machine_cpu_seconds_total',
+  'machine_memory_bytes',
+  'machine_network_receive_bytes_total',
+  'machine_network_transmit_bytes_total',
+  'machine_disk_read_bytes_total',
+  'machine_disk_written_bytes_total',
+].map((name) => `holdfast_${name}`);
+
+describe('the kernel’s files and the engine’s API', () => {
+  it('say the same of a container', async () => {
+    const job = await stack.client.startJob({
+      name: 'compare',
+      script: [
+        '(ulimit -t 1; while :; do :; done) || true',
+        `dd if=/dev/zero bs=${String(50 * MIB)} count=1 | (cat > /dev/null; touch /shared/ready; sleep 30)`,
+      ],
+    });
+    const settings = parseConfig({ engines: [{ name: stack.engine }] }, 'test').engines[0]!;
+    const docker_ = createDockerClient(settings.docker);
+    const sample = async (files: object | undefined) =>
+      (await createSampler({ docker: docker_, settings, files }).sample()).find((each) => each.job === job.workflowId);
+    await until('half a second of CPU', async () => ((await sample({}))?.cpuSeconds ?? 0) > 0.9, 60_000);
+
+    // One before and one after: what is read in between lies between them.
+    const [before, between, after] = [await sample(undefined), await sample({}), await sample(undefined)];
+    await job.cancel();
+    await job.result();
+
+    for (const field of [
+      'cpuSeconds',
+      'networkReceiveBytes',
+      'networkTransmitBytes',
+      'diskReadBytes',
+      'diskWrittenBytes',
+    ] as const) {
+      expect(between![field]).toBeGreaterThanOrEqual(before![field]);
+      expect(between![field]).toBeLessThanOrEqual(after![field]);
+    }
+    expect(Math.abs(between!.memoryBytes - after!.memoryBytes)).toBeLessThan(5 * MIB);
+    expect(between!.memoryLimitBytes).toBe(after!.memoryLimitBytes);
+    expect(between!.memoryLimitBytes).toBe(512 * MIB);
+    expect(between!.parts!.map(({ id }) => id).sort()).toEqual(after!.parts!.map(({ id }) => id).sort());
+  });
+});
+
+describe('/sd/machines', () => {
+  it('lets a real Prometheus find a machine that has just been made, and forget it', async () => {
+    const directory = mkdtempSync(join(stack.directory, 'sd-'));
+    const server = await createPrometheusServer({
+      directory,
+      scrapeConfigs: [
+        {
+          job_name: 'holdfast-machines',
+          http_sd_configs: [{ url: `${stack.metricsUrl}/sd/machines`, refresh_interval: '1s' }],
+          relabel_configs: [{ source_labels: ['__meta_holdfast_engine'], target_label: 'engine' }],
+        },
+      ],
+    });
+    await server.start();
+    const prometheus = createPrometheusClient({ url: server.url });
+    const targets = async () =>
+      (await (await fetch(`${stack.metricsUrl}/sd/machines`)).json()) as { labels: Record<string, string> }[];
+    try {
+      const job = await stack.client.startJob({ name: 'found', script: ['sleep 60'] });
+      const query = `holdfast_machine_cpu_seconds_total{job="holdfast-machines",engine="${stack.engine}"}`;
+      await until('samples of the machine', async () => (await prometheus.query(query)).length > 0, 60_000);
+
+      const { machine } = await job.status();
+      const [series] = await prometheus.query(query);
+      expect(series?.labels).toMatchObject({ machine, instance: machine, engine: stack.engine });
+      expect(await prometheus.query(`up{instance="${machine!}"} == 1`)).toHaveLength(1);
+      expect((await targets()).map(({ labels }) => labels['__meta_holdfast_job'])).toEqual([job.workflowId]);
+
+      await job.cancel();
+      await job.result();
+      await until('no machines', async () => (await targets()).length === 0, 60_000);
+    } finally {
+      await prometheus.close();
+      await server.stop();
+      rmSync(directory, { recursive: true });
+    }
+  });
+});
+
+async function metricsPage(): Promise<string> {
+  return await (await fetch(`${stack.metricsUrl}/metrics`)).text();
+}
