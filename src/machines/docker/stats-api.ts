@@ -29,22 +29,25 @@ export async function readStatsApi(
 }
 
 function toReading(stats: Stats): Reading {
-  const memory = stats.memory_stats;
-  // What the kernel can drop at any moment is not the job's: `inactive_file` (cgroup v2) or `total_inactive_file` (v1).
-  const droppable = memory?.stats?.['total_inactive_file'] ?? memory?.stats?.['inactive_file'] ?? 0;
+  const { cpu_stats: cpu, memory_stats: memory } = stats;
   const networks = Object.values(stats.networks ?? {});
   const io = stats.blkio_stats?.io_service_bytes_recursive ?? [];
   const moved = (op: string) => sum(io.filter((entry) => entry.op.toLowerCase() === op).map(({ value }) => value));
   return {
-    cpuSeconds: (stats.cpu_stats?.cpu_usage?.total_usage ?? 0) / 1e9,
-    throttledSeconds: (stats.cpu_stats?.throttling_data?.throttled_time ?? 0) / 1e9,
-    memoryBytes: Math.max(0, (memory?.usage ?? 0) - droppable),
+    cpuSeconds: (cpu?.cpu_usage?.total_usage ?? 0) / 1e9,
+    throttledSeconds: (cpu?.throttling_data?.throttled_time ?? 0) / 1e9,
+    memoryBytes: Math.max(0, (memory?.usage ?? 0) - droppable(memory?.stats)),
     ...(memory?.limit === undefined ? {} : { memoryLimitBytes: memory.limit }),
     networkReceiveBytes: sum(networks.map(({ rx_bytes = 0 }) => rx_bytes)),
     networkTransmitBytes: sum(networks.map(({ tx_bytes = 0 }) => tx_bytes)),
     diskReadBytes: moved('read'),
     diskWrittenBytes: moved('write'),
   };
+}
+
+/** What the kernel can drop at any moment is not the job's: `inactive_file` (cgroup v2) or `total_inactive_file` (v1). */
+function droppable(stats: Record<string, number> | undefined): number {
+  return stats?.['total_inactive_file'] ?? stats?.['inactive_file'] ?? 0;
 }
 
 function sum(values: readonly number[]): number {

@@ -15,6 +15,8 @@ export type FrontMode =
 export interface Front {
   readonly url: string;
   mode: FrontMode;
+  /** The address behind it. */
+  target: string;
   /** Questions that were open at once, at most; all questions; the headers of the last one. */
   readonly seen: { mostAtOnce: number; count: number; headers: IncomingMessage['headers'] };
   /** Headers without which it answers 401, as a tenant's gateway does. */
@@ -39,15 +41,20 @@ export async function startFront(target: string): Promise<Front> {
     if (missing) return fail(response, 401, 'no such tenant');
     if (typeof mode === 'number') return fail(response, mode, `told to answer ${String(mode)}`);
     if (mode === 'hang') return void request.resume();
-    const { host: _host, ...headers } = request.headers;
-    const passed = httpRequest(new URL(request.url ?? '/', target), { method: request.method, headers }, (real) => {
-      response.writeHead(real.statusCode ?? 502, real.headers);
-      if (mode === 'pass') return void real.pipe(response);
-      real.once('data', (chunk: Buffer) => {
-        response.write(chunk.subarray(0, Math.max(1, Math.floor(chunk.length / 2))));
-        setTimeout(() => response.socket?.destroy(), 20);
-      });
-    });
+    const headers = { ...request.headers };
+    delete headers.host;
+    const passed = httpRequest(
+      new URL(request.url ?? '/', front.target),
+      { method: request.method, headers },
+      (real) => {
+        response.writeHead(real.statusCode ?? 502, real.headers);
+        if (mode === 'pass') return void real.pipe(response);
+        real.once('data', (chunk: Buffer) => {
+          response.write(chunk.subarray(0, Math.max(1, Math.floor(chunk.length / 2))));
+          setTimeout(() => response.socket?.destroy(), 20);
+        });
+      },
+    );
     passed.once('error', () => response.socket?.destroy()); // it is down: so are we
     request.pipe(passed);
   }
@@ -55,6 +62,7 @@ export async function startFront(target: string): Promise<Front> {
   const front: Front = {
     url: '',
     mode: 'pass',
+    target,
     seen: { mostAtOnce: 0, count: 0, headers: {} },
     requireHeaders: {},
     close: () =>
