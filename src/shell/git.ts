@@ -20,6 +20,11 @@ export function getSourcesScript(context: ScriptContext & { source: SourceSpec; 
     'set -e',
     ...source.preScript,
     settings.strategy === 'clone' ? `rm -rf ${directory}` : removeLocks(directory),
+    say(
+      settings.depth > 0
+        ? `Fetching changes with git depth set to ${String(settings.depth)}...`
+        : 'Fetching changes...',
+    ),
     ...prepareRepository(source, directory),
     fetch(source, settings),
     ...(settings.checkout ? checkout(source, settings) : [say('Skipping Git checkout')]),
@@ -172,8 +177,6 @@ function prepareRepository(source: SourceSpec, directory: string): string[] {
 
 function fetch(source: SourceSpec, settings: GitSettings): string {
   const depth = settings.depth > 0 ? `--depth ${String(settings.depth)}` : '';
-  const message =
-    settings.depth > 0 ? `Fetching changes with git depth set to ${String(settings.depth)}...` : 'Fetching changes...';
   const refspecs = source.refspecs.length > 0 ? source.refspecs : refspecsOf(source);
   const plain = `git fetch origin ${depth} ${settings.fetchFlags} ${refspecs.map(quote).join(' ')}`;
   // A commit that the refs do not reach at this depth: servers that allow it give it by its name, others need everything.
@@ -183,7 +186,7 @@ function fetch(source: SourceSpec, settings: GitSettings): string {
       : `\ngit cat-file -e ${quote(`${source.sha}^{commit}`)} 2>/dev/null || git fetch origin ${depth} --quiet ${quote(source.sha)} 2>/dev/null || git fetch origin --quiet --tags --unshallow '+refs/heads/*:refs/remotes/origin/*' || git fetch origin --quiet --tags '+refs/heads/*:refs/remotes/origin/*'`;
   const unshallow =
     settings.depth === 0 ? 'if [ -f .git/shallow ]; then git fetch origin --unshallow --quiet; fi\n' : '';
-  return `${say(message)}\n${unshallow}${plain}${wanted}`;
+  return `${unshallow}${plain}${wanted}`;
 }
 
 /** A branch or a tag of that name; without a name, the remote's HEAD. */

@@ -38,7 +38,14 @@ export const TEST_IMAGE = 'holdfast/test-busybox:1';
 
 /** @param overrides merged into the configuration's top level */
 export async function startStack(
-  overrides: { engine?: object; metrics?: object; top?: object; prometheus?: boolean } = {},
+  overrides: {
+    engine?: object;
+    /** Further engines on the same daemon, by the pool that each serves alone. */
+    engines?: Record<string, object>;
+    metrics?: object;
+    top?: object;
+    prometheus?: boolean;
+  } = {},
 ): Promise<Stack> {
   ensureTestImage();
   const directory = mkdtempSync(join(tmpdir(), 'holdfast-stack-'));
@@ -46,6 +53,7 @@ export async function startStack(
   mkdirSync(shared);
   chmodSync(shared, 0o777);
   const engine = `t-${randomBytes(4).toString('hex')}`;
+  const engineNames = [engine, ...Object.keys(overrides.engines ?? {}).map((pool) => `${engine}-${pool}`)];
   const ports = {
     temporal: await freePort(),
     ui: await freePort(),
@@ -69,6 +77,14 @@ export async function startStack(
         volumes: [`${shared}:/shared`],
         ...overrides.engine,
       },
+      ...Object.entries(overrides.engines ?? {}).map(([pool, settings]) => ({
+        name: `${engine}-${pool}`,
+        pools: [pool],
+        defaultImage: TEST_IMAGE,
+        helperImage: 'alpine/git',
+        volumes: [`${shared}:/shared`],
+        ...settings,
+      })),
     ],
     metrics: {
       prometheusUrl: `http://127.0.0.1:${String(ports.prometheus)}`,
@@ -165,11 +181,15 @@ export async function startStack(
     }
     await prometheus?.stop();
     await temporal?.stop('SIGKILL');
-    removeAll(engine);
+    for (const name of engineNames) removeAll(name);
   }
 
   function leftovers(): string[] {
-    const labels = ['--filter', `label=holdfast.engine=${engine}`];
+    return engineNames.flatMap(leftoversOf);
+  }
+
+  function leftoversOf(name: string): string[] {
+    const labels = ['--filter', `label=holdfast.engine=${name}`];
     const containers = docker('ps', '-a', ...labels, '--format', '{{.Label "holdfast.job"}} {{.Names}}').filter(
       (line) => !line.includes('-warm-'),
     );

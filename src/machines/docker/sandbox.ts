@@ -2,7 +2,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import type Docker from 'dockerode';
 import { LABEL_JOB, LABEL_MACHINE, LABEL_ROLE } from '../../contracts/names.js';
 import { MachineError, type EngineSettings } from '../engine.js';
-import { ignoringGone, isConflict, isNotFound } from './errors.js';
+import { ignoringGone, isConflict, isNotFound, messageOf, statusOf } from './errors.js';
 import { volumeMount } from './host-config.js';
 import { listContainers, type OurContainer } from './inventory.js';
 import { lonelySandboxOf, writeOwner, type SandboxOwner } from './sandbox-owner.js';
@@ -49,17 +49,33 @@ export async function claimSandbox(
     const warm = network === undefined ? containers.find((container) => isWarm(settings, container)) : undefined;
     try {
       if (warm === undefined) return await createSandbox(docker, settings, name, { owner, network });
-      await docker.getContainer(warm.id).rename({ name });
-      await writeOwner(docker.getContainer(warm.id), owner);
-      return { id: warm.id, volume: warm.volume ?? '', warm: true };
+      if (await claimWarm(docker, warm, name, owner)) return { id: warm.id, volume: warm.volume ?? '', warm: true };
     } catch (error) {
       // Somebody was faster: the slot is taken, or the warm one is.
-      if (!isConflict(error) && !isNotFound(error)) throw error;
+      if (!isConflict(error) && !isNotFound(error) && !isRenamedAlready(error)) throw error;
     }
   }
   throw new MachineError('ENGINE_FULL', `All ${String(settings.capacity)} slots of engine ${settings.name} are taken`, {
     retryable: true,
   });
+}
+
+/**
+ * By its name and not by its id: once another has renamed it there is none of that name. Two that asked in the same instant are
+ * both obeyed, one right after the other; the last name stands, and whoever finds another than his own has lost.
+ */
+async function claimWarm(docker: Docker, warm: OurContainer, name: string, owner: SandboxOwner): Promise<boolean> {
+  await docker.getContainer(warm.name).rename({ name });
+  const sandbox = docker.getContainer(warm.id);
+  const { Name } = await sandbox.inspect();
+  if (Name !== `/${name}`) return false;
+  await writeOwner(sandbox, owner);
+  return true;
+}
+
+/** Another claim has given the same warm sandbox the same name: for the engine a mistake (400) and no conflict. */
+function isRenamedAlready(error: unknown): boolean {
+  return statusOf(error) === 400 && /same name as its current name/i.test(messageOf(error));
 }
 
 /** An earlier attempt to make this machine has come so far and no further. */
@@ -76,10 +92,11 @@ export function freeSlots(settings: EngineSettings, containers: OurContainer[]):
 /** Makes warm sandboxes until there are as many as configured; older shapes go. */
 export async function keepWarm(docker: Docker, settings: EngineSettings): Promise<void> {
   const containers = await listContainers(docker, settings.name);
-  const warm = containers.filter((container) => isWarm(settings, container));
-  const stale = containers.filter((container) => hasWarmName(settings, container) && !warm.includes(container));
-  await Promise.all(stale.map((container) => removeSandbox(docker, container.id, container.volume)));
-  const missing = Math.min(settings.warm, freeSlots(settings, containers).length) - warm.length;
+  const named = containers.filter((container) => hasWarmName(settings, container));
+  const usable = named.filter((container) => isWarm(settings, container) || isBeingMade(settings, container));
+  const stale = named.filter((container) => !usable.includes(container));
+  await Promise.all(stale.map((container) => removeWarm(docker, container)));
+  const missing = Math.min(settings.warm, freeSlots(settings, containers).length) - usable.length;
   for (let made = 0; made < missing; made++) {
     await createSandbox(docker, settings, warmName(settings.name, randomName()), {});
   }
@@ -88,11 +105,17 @@ export async function keepWarm(docker: Docker, settings: EngineSettings): Promis
 export async function dropWarm(docker: Docker, settings: EngineSettings): Promise<void> {
   const containers = await listContainers(docker, settings.name);
   const warm = containers.filter((container) => hasWarmName(settings, container));
-  await Promise.all(warm.map((container) => removeSandbox(docker, container.id, container.volume)));
+  await Promise.all(warm.map((container) => removeWarm(docker, container)));
 }
 
-export async function removeSandbox(docker: Docker, id: string, volume: string | undefined): Promise<void> {
-  await ignoringGone(docker.getContainer(id).remove({ force: true, v: true }));
+/** By its name: one that a job has claimed since it was listed has another name, and stays. */
+async function removeWarm(docker: Docker, warm: OurContainer): Promise<void> {
+  await removeSandbox(docker, warm.name, warm.volume);
+}
+
+/** @param container id or name */
+export async function removeSandbox(docker: Docker, container: string, volume: string | undefined): Promise<void> {
+  await ignoringGone(docker.getContainer(container).remove({ force: true, v: true }));
   if (volume !== undefined && volume !== '') await ignoringGone(docker.getVolume(volume).remove());
 }
 
@@ -177,6 +200,13 @@ function hasWarmName(settings: EngineSettings, container: OurContainer): boolean
 
 function isWarm(settings: EngineSettings, container: OurContainer): boolean {
   return hasWarmName(settings, container) && container.state === 'running' && container.shape === shapeOf(settings);
+}
+
+/** By another round of `keepWarm`, or by one that has died: then it is made no longer after this time. */
+const MAKING_MS = 60_000;
+
+function isBeingMade(settings: EngineSettings, { state, shape, createdAtMs }: OurContainer): boolean {
+  return state === 'created' && shape === shapeOf(settings) && Date.now() - createdAtMs < MAKING_MS;
 }
 
 function randomName(): string {

@@ -170,17 +170,27 @@ async function waitUntilReady(
     HostConfig: { NetworkMode: `container:${service.id}`, LogConfig: { Type: 'none', Config: {} } },
   });
   try {
-    await checker.start();
+    await startChecker(checker, service);
     for (const deadline = Date.now() + request.serviceWaitMs; Date.now() < deadline;) {
       const [check, info] = await Promise.all([checker.inspect(), service.inspect()]);
-      if (!check.State.Running && check.State.ExitCode === 0) return undefined;
       if (!info.State.Running)
         return `it has ended with exit code ${String(info.State.ExitCode)}\n${await lastWords(service)}`;
+      if (check.State.Status === 'exited' && check.State.ExitCode === 0) return undefined;
       await delay(50, undefined, { signal });
     }
     return `no port of ${ports.join(', ')} was open after ${String(request.serviceWaitMs / 1000)} seconds\n${await lastWords(service)}`;
   } finally {
     await ignoringGone(checker.remove({ force: true }));
+  }
+}
+
+/** A service that has ended has no network that could be joined: the engine says so, and the look at it says more. */
+async function startChecker(checker: Docker.Container, service: Docker.Container): Promise<void> {
+  try {
+    await checker.start();
+  } catch (error) {
+    const { State } = await service.inspect();
+    if (State.Running) throw error;
   }
 }
 

@@ -28,12 +28,13 @@ export interface LaneKind {
 const LONG_POLL_MS = 20_000;
 
 /**
- * @param options.engines engines besides the usual one; a kind of lane leads to one by `pool`
- * @param options.overrides as of `startStack`
+ * @param options.engines engines besides the usual one, by their pool; a kind of lane leads to one by `pool`
  */
 export async function startLanes(options: {
   kinds: Record<string, LaneKind>;
   engine?: object;
+  /** By pool. */
+  engines?: Record<string, object>;
   metrics?: object;
 }): Promise<Lanes> {
   const lanes: (Lane & { kind: string })[] = [];
@@ -51,6 +52,7 @@ export async function startLanes(options: {
   }));
   const stack = await startStack({
     engine: { capacity: lanes.length + 2, warm: 2, ...options.engine },
+    ...(options.engines === undefined ? {} : { engines: options.engines }),
     ...(options.metrics === undefined ? {} : { metrics: options.metrics }),
     top: { gitlab },
   });

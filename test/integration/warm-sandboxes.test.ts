@@ -1,0 +1,41 @@
+import { randomBytes } from 'node:crypto';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { parseConfig } from '../../src/config/load.js';
+import type { EngineSettings } from '../../src/machines/engine.js';
+import { createDockerClient } from '../../src/machines/docker/client.js';
+import { listContainers } from '../../src/machines/docker/inventory.js';
+import { claimSandbox, keepWarm, removeSandbox, type Sandbox } from '../../src/machines/docker/sandbox.js';
+import { ensureTestImage, TEST_IMAGE } from '../support/stack.js';
+
+const docker = createDockerClient({ host: 'unix:///var/run/docker.sock' });
+let settings: EngineSettings;
+
+beforeAll(() => {
+  ensureTestImage();
+  const name = `t-${randomBytes(4).toString('hex')}`;
+  settings = parseConfig({ engines: [{ name, capacity: 6, warm: 3, helperImage: TEST_IMAGE }] }, 'test').engines[0]!;
+});
+
+afterAll(async () => {
+  for (const { id, volume } of await listContainers(docker, settings.name)) await removeSandbox(docker, id, volume);
+});
+
+function claim(machine: string): Promise<Sandbox> {
+  return claimSandbox(docker, settings, { job: `job/${machine}`, machine }, undefined);
+}
+
+describe('warm sandboxes', () => {
+  it('go to one job each, and stay with it, while others are claimed and made in the same instant', async () => {
+    await keepWarm(docker, settings);
+    for (let round = 0; round < 4; round++) {
+      const makers = [keepWarm(docker, settings), keepWarm(docker, settings), keepWarm(docker, settings)];
+      const claimed = await Promise.all(['a', 'b', 'c', 'd'].map((name) => claim(`m-${String(round)}-${name}`)));
+      await Promise.all([...makers, keepWarm(docker, settings)]);
+
+      expect(new Set(claimed.map(({ id }) => id)).size).toBe(claimed.length);
+      const states = await Promise.all(claimed.map(async ({ id }) => (await docker.getContainer(id).inspect()).State));
+      expect(states.map(({ Running }) => Running)).toEqual(claimed.map(() => true));
+      await Promise.all(claimed.map(({ id, volume }) => removeSandbox(docker, id, volume)));
+    }
+  });
+});
