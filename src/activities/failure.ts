@@ -4,10 +4,17 @@ import type { FailureReason } from '../contracts/names.js';
 import { MachineError, type MachineErrorCode } from '../machines/engine.js';
 import { StoreError } from '../store/store.js';
 
-/** The one bridge from our errors to Temporal's. Messages name no user data: they are not encrypted, details are. */
-export function toActivityFailure(error: unknown, extra: Partial<FailureDetails> = {}): ApplicationFailure {
+/**
+ * The one bridge from our errors to Temporal's. Messages name no user data: they are not encrypted, details are.
+ * @param hide takes secrets out of what the details say: they are in the worker's log and in the flight record in clear
+ */
+export function toActivityFailure(
+  error: unknown,
+  extra: Partial<FailureDetails> = {},
+  hide: (text: string) => string = (text) => text,
+): ApplicationFailure {
   if (error instanceof ApplicationFailure) return error;
-  if (error instanceof MachineError) return machineFailure(error, extra);
+  if (error instanceof MachineError) return machineFailure(error, extra, hide);
   if (error instanceof StoreError) {
     return ApplicationFailure.create({
       type: error.code,
@@ -21,17 +28,25 @@ export function toActivityFailure(error: unknown, extra: Partial<FailureDetails>
     message: error instanceof Error ? `Unexpected ${error.name}` : 'Unexpected failure',
     nonRetryable: false,
     details: [
-      { reason: 'runner_system_failure', message: error instanceof Error ? error.message : String(error), ...extra },
+      {
+        reason: 'runner_system_failure',
+        message: hide(error instanceof Error ? error.message : String(error)),
+        ...extra,
+      },
     ],
   });
 }
 
-function machineFailure(error: MachineError, extra: Partial<FailureDetails>): ApplicationFailure {
+function machineFailure(
+  error: MachineError,
+  extra: Partial<FailureDetails>,
+  hide: (text: string) => string,
+): ApplicationFailure {
   return ApplicationFailure.create({
     type: error.code,
     message: WORDS[error.code],
     nonRetryable: !error.retryable,
-    details: [{ reason: REASONS[error.code], message: error.traceMessage ?? error.message, ...extra }],
+    details: [{ reason: REASONS[error.code], message: hide(error.traceMessage ?? error.message), ...extra }],
     ...(error.code === 'ENGINE_FULL' ? { category: ApplicationFailureCategory.BENIGN, nextRetryDelay: '1s' } : {}),
   });
 }

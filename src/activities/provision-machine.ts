@@ -20,6 +20,7 @@ import {
   stageTitleLine,
   warningLine,
 } from '../trace/format.js';
+import { maskText } from '../trace/mask-text.js';
 import { beating } from './beat.js';
 import type { EngineDeps } from './deps.js';
 import { toActivityFailure } from './failure.js';
@@ -62,7 +63,8 @@ async function provision(deps: ProvisionDeps, input: ProvisionInput, signal: Abo
   });
   const trace = await writeHeader(deps, input, plan);
   const provisioningAtMs = Date.now();
-  if (plan.problem !== undefined) throw jobRefused(plan.problem, trace);
+  const hide = (text: string) => maskText(text, plan);
+  if (plan.problem !== undefined) throw jobRefused(hide(plan.problem), trace);
   const preparing = setTimeout(() => void sayPreparing(deps, input.workflowId), SAY_PREPARING_MS);
   try {
     const description = await engine.acquire(requestOf(input, plan, settings), { signal });
@@ -73,7 +75,8 @@ async function provision(deps: ProvisionDeps, input: ProvisionInput, signal: Abo
       attempt: input.attempt,
       engine: engine.name,
       machine,
-      image: description.image.name,
+      // For people's eyes from here on.
+      image: hide(description.image.name),
       warm: description.warm,
       trace,
       notes: notesOf(description, plan, readyAtMs),
@@ -86,7 +89,7 @@ async function provision(deps: ProvisionDeps, input: ProvisionInput, signal: Abo
     };
   } catch (error) {
     if (signal.aborted) throw error;
-    throw toActivityFailure(error, { trace } satisfies Partial<FailureDetails>);
+    throw toActivityFailure(error, { trace } satisfies Partial<FailureDetails>, hide);
   } finally {
     clearTimeout(preparing);
   }
