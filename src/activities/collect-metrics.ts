@@ -4,7 +4,7 @@ import type { Activities, CollectMetricsInput, MetricsResult } from '../contract
 import type { ArtifactStatus, ReplayMetricsInput, ReplayMetricsResult } from '../contracts/ci-job.js';
 import type { Engine } from '../machines/engine.js';
 import { collectMetrics, type CollectRequest } from '../metrics/collect.js';
-import { MetricsDocument, toReferee } from '../metrics/document.js';
+import { MetricsDocument, toReferee, WHOLE } from '../metrics/document.js';
 import { PrometheusError, type PrometheusClient } from '../metrics/prometheus-client.js';
 import type { QuerySet } from '../metrics/queries.js';
 import type { FlagRule } from '../metrics/rules.js';
@@ -30,9 +30,6 @@ export interface MetricsDeps extends SharedDeps {
     usageRuns: number;
   };
 }
-
-/** A scrape at either end may be missing; less than this is worth telling. */
-const WHOLE = 0.9;
 
 /** @returns activities `collectMetrics` and `replayJobMetrics` */
 export function createMetricsActivities(deps: MetricsDeps): Pick<Activities, 'collectMetrics' | 'replayJobMetrics'> {

@@ -8,6 +8,8 @@ import type { QueryRange } from './range.js';
 
 const START_MS = 1_000_000;
 const END_MS = 1_060_000;
+/** Half of the 2 s between the scrapes of most tests: where the window ends after the last one. */
+const HALF_MS = 1000;
 
 const request: CollectRequest = {
   job: 'job/1',
@@ -81,9 +83,9 @@ describe('the end of the window', () => {
 
     const document = await run(world);
 
-    expect(document.window).toEqual({ startMs: START_MS, endMs: END_MS + 800 });
+    expect(document.window).toEqual({ startMs: START_MS, endMs: END_MS + 800 + HALF_MS });
     expect(document.scrapeIntervalMs).toBe(2000);
-    expect(document.series[0]?.values.at(-1)?.[0]).toBe((END_MS + 800) / 1000);
+    expect(document.series[0]?.values.at(-1)?.[0]).toBe((END_MS + 800 + HALF_MS) / 1000);
     expect(world.elapsedMs()).toBeLessThan(1500);
     expect(world.looks.length).toBeLessThan(6);
   });
@@ -91,7 +93,7 @@ describe('the end of the window', () => {
   it('is the second scrape of a job that was over before the first: one sample makes no rate', async () => {
     const world = scripted({ nowMs: END_MS, scrapes: { firstMs: END_MS + 1000, everyMs: 5000 } });
 
-    expect((await run(world)).window.endMs).toBe(END_MS + 6000);
+    expect((await run(world)).window.endMs).toBe(END_MS + 6000 + 2500);
   });
 
   it('is the end of the script when no scrape comes in time', async () => {
@@ -99,7 +101,7 @@ describe('the end of the window', () => {
 
     const document = await run(world);
 
-    expect(document.window.endMs).toBe(END_MS);
+    expect(document.window.endMs).toBe(END_MS + 2500);
     expect(document.outcome).toBe('samples');
     expect(world.elapsedMs()).toBe(15_000);
   });
@@ -109,7 +111,7 @@ describe('the end of the window', () => {
 
     const document = await run(world);
 
-    expect(document.window.endMs).toBe(END_MS + 800);
+    expect(document.window.endMs).toBe(END_MS + 800 + HALF_MS);
     expect(world.looks.filter(({ query }) => !query.includes('__name__'))).toHaveLength(1);
     expect(world.looks[0]?.atMs).toBe(END_MS + 15_000);
     expect(world.elapsedMs()).toBe(0);
@@ -118,11 +120,22 @@ describe('the end of the window', () => {
   it('is waited for by time alone when the queries are of another exporter', async () => {
     const world = scripted({ nowMs: END_MS + 4000, scrapes: { firstMs: START_MS, everyMs: 5000 } });
 
-    const document = await run(world, { queries: { cpu: 'rate(node_cpu_seconds_total{{selector}}[{interval}])' } });
+    const document = await run(world, { queries: { cpu: 'rate(my_cpu_seconds_total{{selector}}[{interval}])' } });
 
     expect(world.looks).toEqual([]);
     expect(world.elapsedMs()).toBe(11_000);
     expect(document.window.endMs).toBe(END_MS);
+  });
+
+  it.each([
+    ['rate(container_cpu_usage_seconds_total{{selector}}[{interval}])', 'container_memory_working_set_bytes'],
+    ['rate(node_cpu_seconds_total{{selector}}[{interval}])', 'node_memory_MemTotal_bytes'],
+  ])('of %s is looked for in %s', async (query, probe) => {
+    const world = scripted({ nowMs: END_MS, scrapes: { firstMs: START_MS + 800, everyMs: 2000 } });
+
+    await run(world, { queries: { cpu: query } });
+
+    expect(world.looks[0]?.query).toBe(`${probe}{machine="hf-1"}[150s]`);
   });
 
   it('never waits beyond its bound, whatever the rhythm of the scrapes', async () => {
@@ -138,7 +151,7 @@ describe('the end of the window', () => {
 
         expect(world.elapsedMs()).toBeLessThanOrEqual(scrapeWaitMs);
         expect(document.window.endMs).toBeGreaterThanOrEqual(END_MS);
-        expect(document.window.endMs).toBeLessThanOrEqual(END_MS + scrapeWaitMs);
+        expect(document.window.endMs).toBeLessThanOrEqual(END_MS + scrapeWaitMs + everyMs / 2 + 50);
       }),
     );
   });
@@ -155,12 +168,12 @@ describe('what is asked', () => {
     expect(world.ranges.map(({ query }) => query)).toEqual([sent]);
   });
 
-  it('has a step of two scrapes when Prometheus scrapes more slowly than the step', async () => {
+  it('is a rate over two scrapes when Prometheus scrapes more slowly than the step', async () => {
     const world = scripted({ nowMs: END_MS + 86_400_000, scrapes: { firstMs: START_MS, everyMs: 15_000 } });
 
     const document = await run(world);
 
-    expect(document.stepMs).toBe(30_000);
+    expect(document.stepMs).toBe(15_000);
     expect(document.queries['cpu']).toMatch(/\[30s\]/);
   });
 

@@ -5,7 +5,7 @@ import { findFlags } from './flags.js';
 import { waitForLastScrape, type LastScrape, type ScrapeWait } from './last-scrape.js';
 import type { PrometheusClient, Series } from './prometheus-client.js';
 import { fillQuery } from './queries.js';
-import { alignToEnd, chooseStep, splitRange, type QueryRange } from './range.js';
+import { alignToEnd, chooseResolution, splitRange, type QueryRange } from './range.js';
 import type { FlagRule } from './rules.js';
 import { collectTotals } from './totals.js';
 
@@ -44,14 +44,22 @@ export async function collectMetrics(
       endMs: request.window.endMs,
     }),
   );
-  const window = { startMs: Math.min(request.window.startMs, last.endMs), endMs: last.endMs };
-  const stepMs = chooseStep(window.endMs - window.startMs, request.stepMs, last.scrapeIntervalMs);
+  // Half-way between two scrapes: on a scrape's own time its jitter of some milliseconds would decide whether a rate finds two
+  // samples, three, or one and has no value.
+  const endMs = last.endMs + Math.floor((last.scrapeIntervalMs ?? 0) / 2);
+  const window = { startMs: Math.min(request.window.startMs, endMs), endMs };
+  const { stepMs, intervalMs } = chooseResolution(window.endMs - window.startMs, request.stepMs, last.scrapeIntervalMs);
   const queries = Object.fromEntries(
-    Object.entries(request.queries).map(([query, template]) => [query, fillQuery(template, request.selector, stepMs)]),
+    Object.entries(request.queries).map(([query, template]) => [
+      query,
+      fillQuery(template, request.selector, intervalMs),
+    ]),
   );
   const answers = await queryAll(prometheus, queries, alignToEnd(window, stepMs), signal);
   const facts =
-    answers.outcome === 'samples' ? await findFacts(prometheus, request, { ...last, window, stepMs }, signal) : NOTHING;
+    answers.outcome === 'samples'
+      ? await findFacts(prometheus, request, { ...last, window, intervalMs }, signal)
+      : NOTHING;
   return toDocument(request, {
     last,
     window,
@@ -100,7 +108,7 @@ const NOTHING: Facts = { skipped: [], flags: [] };
 async function findFacts(
   prometheus: PrometheusClient,
   request: CollectRequest,
-  { scrapeIntervalMs, window, stepMs }: LastScrape & Pick<MetricsDocument, 'window' | 'stepMs'>,
+  { scrapeIntervalMs, window, intervalMs }: LastScrape & { window: MetricsDocument['window']; intervalMs: number },
   signal: AbortSignal,
 ): Promise<Facts> {
   const { selector, limits } = request;
@@ -108,7 +116,7 @@ async function findFacts(
   const context = {
     selector,
     limits,
-    stepMs,
+    stepMs: intervalMs,
     windowMs,
     endMs: window.endMs,
     jobMs: request.window.endMs - request.window.startMs,

@@ -63,6 +63,9 @@ export const MetricsDocument = z.object({
 });
 export type MetricsDocument = z.infer<typeof MetricsDocument>;
 
+/** A scrape at either end may be missing; a coverage of less than this is worth telling. */
+export const WHOLE = 0.9;
+
 /**
  * GitLab's `metrics_referee.json` (gitlab-protocol section 9): per query one list of points. A query without samples is an empty
  * list; one that was refused is absent, since nothing is known.

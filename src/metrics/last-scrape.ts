@@ -18,7 +18,12 @@ export interface LastScrape {
   scrapeIntervalMs?: number;
 }
 
-const PROBE = 'holdfast_machine_cpu_seconds_total';
+/** A metric of each exporter that we know: there from a machine's first scrape to its last, one series or few. */
+const PROBES: Record<string, string> = {
+  holdfast_machine_: 'holdfast_machine_cpu_seconds_total',
+  container_: 'container_memory_working_set_bytes',
+  node_: 'node_memory_MemTotal_bytes',
+};
 /** How far back to look for the scrape interval: two of Prometheus' default minutes, and some slack. */
 const LOOK_BACK_MS = 150_000;
 const FIRST_LOOK_MS = 250;
@@ -27,8 +32,8 @@ const MOST_BETWEEN_LOOKS_MS = 2000;
 const SCRAPE_TAKES_MS = 150;
 
 /**
- * A sample counts for the end of a script only if it was taken after it, so the last scrape has to come first. Only our own
- * metrics are known well enough to look for it; with queries of others the wait is the time itself. A job that ended long ago
+ * A sample counts for the end of a script only if it was taken after it, so the last scrape has to come first. It is
+ * looked for in a metric of the exporters that we know; with queries of others the wait is the time itself. A job that ended long ago
  * (replay) is not waited for: its samples are looked up at their time.
  */
 export async function waitForLastScrape(
@@ -37,14 +42,15 @@ export async function waitForLastScrape(
 ): Promise<LastScrape> {
   const { endMs } = wait.window;
   const deadlineMs = endMs + wait.scrapeWaitMs;
-  if (!usesOwnMetrics(wait.queries)) {
+  const probe = probeFor(wait.queries);
+  if (probe === undefined) {
     const leftMs = deadlineMs - clock.now();
     if (leftMs > 0) await clock.sleep(leftMs, signal);
     return { endMs };
   }
   for (let lookMs = FIRST_LOOK_MS; ; lookMs = Math.min(lookMs * 2, MOST_BETWEEN_LOOKS_MS)) {
     const nowMs = clock.now();
-    const timesMs = await scrapeTimes(prometheus, wait, Math.min(nowMs, deadlineMs), signal);
+    const timesMs = await scrapeTimes(prometheus, { ...wait, probe }, Math.min(nowMs, deadlineMs), signal);
     const scrapeIntervalMs = intervalOf(timesMs);
     const found = scrapeIntervalMs === undefined ? {} : { scrapeIntervalMs };
     const covering = timesMs.find((timeMs) => timeMs >= endMs);
@@ -57,19 +63,21 @@ export async function waitForLastScrape(
   }
 }
 
-function usesOwnMetrics(queries: MetricQueries): boolean {
-  return Object.values(queries).some((query) => query.includes('holdfast_machine_'));
+function probeFor(queries: MetricQueries): string | undefined {
+  const all = Object.values(queries);
+  const prefix = Object.keys(PROBES).find((start) => all.some((query) => new RegExp(`\\b${start}`).test(query)));
+  return prefix === undefined ? undefined : PROBES[prefix];
 }
 
 /** The times of the machine's raw samples before a moment, ascending. With several scrapers, those of the busiest. */
 async function scrapeTimes(
   prometheus: PrometheusClient,
-  { selector, window }: ScrapeWait,
+  { selector, window, probe }: ScrapeWait & { probe: string },
   atMs: number,
   signal: AbortSignal,
 ): Promise<number[]> {
   const backMs = Math.ceil(Math.min(atMs - window.startMs + LOOK_BACK_MS, LOOK_BACK_MS) / 1000) * 1000;
-  const found = await prometheus.query(`${PROBE}{${toMatcher(selector)}}[${toPromDuration(backMs)}]`, signal, atMs);
+  const found = await prometheus.query(`${probe}{${toMatcher(selector)}}[${toPromDuration(backMs)}]`, signal, atMs);
   const times = found.map(({ values }) => values.map(([seconds]) => Math.round(seconds * 1000)));
   return times.reduce((most, candidate) => (candidate.length > most.length ? candidate : most), []);
 }

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { alignToEnd, chooseStep, MAX_POINTS_PER_JOB, splitRange, type QueryRange } from './range.js';
+import { alignToEnd, chooseResolution, MAX_POINTS_PER_JOB, splitRange, type QueryRange } from './range.js';
 
 function pointsOf({ startMs, endMs, stepMs }: QueryRange): number[] {
   const points: number[] = [];
@@ -16,27 +16,33 @@ const windows = fc
   .map(({ startMs, lengthMs }) => ({ startMs, endMs: startMs + lengthMs }));
 const steps = fc.integer({ min: 1000, max: 60_000 });
 
-describe('chooseStep', () => {
+describe('chooseResolution', () => {
   it('keeps any job within 1,000 points', () => {
     fc.assert(
       fc.property(windows, steps, fc.integer({ min: 0, max: 60_000 }), (window, stepMs, scrapeIntervalMs) => {
-        const chosen = chooseStep(window.endMs - window.startMs, stepMs, scrapeIntervalMs);
+        const chosen = chooseResolution(window.endMs - window.startMs, stepMs, scrapeIntervalMs);
+        // Collected to half a scrape after the window's end.
+        const asked = { ...window, endMs: window.endMs + Math.floor(scrapeIntervalMs / 2) };
 
-        expect(pointsOf(alignToEnd(window, chosen)).length).toBeLessThanOrEqual(MAX_POINTS_PER_JOB);
-        expect(chosen % stepMs).toBe(0);
+        expect(pointsOf(alignToEnd(asked, chosen.stepMs)).length).toBeLessThanOrEqual(MAX_POINTS_PER_JOB);
+        expect(chosen.stepMs % stepMs).toBe(0);
+        expect(chosen.intervalMs).toBeGreaterThanOrEqual(Math.max(chosen.stepMs, 2 * scrapeIntervalMs));
       }),
     );
   });
 
   it('takes the configured step for a short job', () => {
-    expect(chooseStep(60_000, 5000)).toBe(5000);
-    expect(chooseStep(60_000, 5000, 2500)).toBe(5000);
-    expect(chooseStep(0, 5000, 1000)).toBe(5000);
+    const both = { stepMs: 5000, intervalMs: 5000 };
+
+    expect(chooseResolution(60_000, 5000)).toEqual(both);
+    expect(chooseResolution(60_000, 5000, 2500)).toEqual(both);
+    expect(chooseResolution(0, 5000, 1000)).toEqual(both);
   });
 
-  it('spans two scrapes, so that a rate has two samples', () => {
-    expect(chooseStep(60_000, 5000, 15_000)).toBe(30_000);
-    expect(chooseStep(60_000, 1000, 1000)).toBe(2000);
+  it('takes rates over two scrapes, so that they have two samples, and points no closer than scrapes', () => {
+    expect(chooseResolution(60_000, 5000, 15_000)).toEqual({ stepMs: 15_000, intervalMs: 30_000 });
+    expect(chooseResolution(60_000, 1000, 1000)).toEqual({ stepMs: 1000, intervalMs: 2000 });
+    expect(chooseResolution(60_000, 5000, 7000)).toEqual({ stepMs: 10_000, intervalMs: 15_000 });
   });
 });
 
@@ -44,7 +50,7 @@ describe('alignToEnd', () => {
   it('counts back from the end, stays in the window, and leaves less than a step before the first point', () => {
     fc.assert(
       fc.property(windows, steps, (window, stepMs) => {
-        const chosen = chooseStep(window.endMs - window.startMs, stepMs);
+        const chosen = chooseResolution(window.endMs - window.startMs, stepMs).stepMs;
         const points = pointsOf(alignToEnd(window, chosen));
 
         expect(points.at(-1)).toBe(window.endMs);

@@ -10,15 +10,23 @@ export const MAX_POINTS_PER_JOB = 1000;
 /** Prometheus answers 400 to a range query of more (`maximum resolution of 11,000 points per timeseries`). */
 export const MAX_POINTS_PER_QUERY = 11_000;
 
+export interface Resolution {
+  /** From one point of a graph to the next. */
+  stepMs: number;
+  /** What a rate is taken over, `{interval}`: the step, or two scrapes where that is more, for a rate needs two samples. */
+  intervalMs: number;
+}
+
 /**
- * The smallest multiple of the configured step that keeps a long job within 1,000 points and spans two scrapes: a rate over one
- * step needs two samples in it, or the graph is empty.
+ * The smallest multiple of the configured step that keeps a long job within 1,000 points and is no shorter than a scrape. With a step
+ * of one scrape and rates over two, each increase of a counter is in exactly one point.
  * @param scrapeIntervalMs undefined where it is not known
  */
-export function chooseStep(windowMs: number, stepMs: number, scrapeIntervalMs?: number): number {
+export function chooseResolution(windowMs: number, stepMs: number, scrapeIntervalMs = 0): Resolution {
   const forPoints = Math.ceil(windowMs / stepMs / (MAX_POINTS_PER_JOB - 1));
-  const forRates = Math.ceil((2 * (scrapeIntervalMs ?? 0)) / stepMs);
-  return stepMs * Math.max(1, forPoints, forRates);
+  const chosenMs = stepMs * Math.max(1, forPoints, Math.ceil(scrapeIntervalMs / stepMs));
+  const forRates = stepMs * Math.ceil((2 * scrapeIntervalMs) / stepMs);
+  return { stepMs: chosenMs, intervalMs: Math.max(chosenMs, forRates) };
 }
 
 /**

@@ -56,6 +56,15 @@ describe('renderMetrics', () => {
     expect(text).toContain('  get_sources 5.0 s\n  step_script 15.0 s\n');
   });
 
+  it('tells the sums where the counters are known, and for which part of the time there are samples', () => {
+    const totals = { cpuSeconds: 12.34, networkReceiveBytes: 2048 };
+    const text = renderMetrics(documentOf({ totals, coverage: 0.42 }), { width: 80, tty: false });
+
+    expect(text).toContain('cpu: peak 2.00 cores, mean 1.00 cores, total 12.3 CPU seconds\n');
+    expect(text).toContain('Prometheus has samples for 42 % of the time.\n');
+    expect(renderMetrics(documentOf({ coverage: 0.95 }), { width: 80, tty: false })).not.toContain('Prometheus');
+  });
+
   it('draws nothing but text without a terminal', () => {
     expect(renderMetrics(documentOf(), { width: 80, tty: false, color: false })).toMatch(/^[\x20-\x7e\n]*$/);
   });

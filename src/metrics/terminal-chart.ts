@@ -1,6 +1,6 @@
-import { pointsOf, type MetricsDocument } from './document.js';
+import { pointsOf, WHOLE, type MachineTotals, type MetricsDocument } from './document.js';
 import { drawChart, toColumns } from './block-chart.js';
-import { formatterOf, oneLine } from './units.js';
+import { formatBytes, formatterOf, oneLine } from './units.js';
 import { parseValue } from './values.js';
 
 export interface ChartOptions {
@@ -31,7 +31,9 @@ export function renderMetrics(document: MetricsDocument, options: ChartOptions, 
     .filter((query) => document.series.some((series) => series.query === query && series.values.length > 0))
     .map((query, index) => renderQuery(document, query, options, COLORS[index % COLORS.length] ?? '36'));
   const gap = options.tty ? '\n' : '';
-  return [...graphs, renderStages(document, options), ...skipped].filter((part) => part !== '').join(gap);
+  return [...graphs, renderStages(document, options), renderCoverage(document), ...skipped]
+    .filter((part) => part !== '')
+    .join(gap);
 }
 
 function renderQuery(document: MetricsDocument, query: string, options: ChartOptions, color: string): string {
@@ -42,11 +44,31 @@ function renderQuery(document: MetricsDocument, query: string, options: ChartOpt
   if (points.length === 0) return `${oneLine(query)}: no finite values\n`;
   const peak = points.reduce((highest, { value }) => Math.max(highest, value), -Infinity);
   const mean = points.reduce((sum, { value }) => sum + value, 0) / points.length;
-  const head = `${oneLine(query)}: peak ${format(peak)}, mean ${format(mean)}\n`;
+  const head = `${oneLine(query)}: peak ${format(peak)}, mean ${format(mean)}${totalOf(document, query)}\n`;
   if (!options.tty) return head;
   const columns = toColumns(points, document.window, { columns: columnsFor(options), stepMs: document.stepMs });
   const chart = drawChart(columns, { height: HEIGHT, axisColumns: AXIS_COLUMNS, format });
   return `${paint(head.trimEnd(), '1', options)}\n${chart.map(({ axis, plot }) => `${axis}${paint(plot, color, options)}`.trimEnd()).join('\n')}\n`;
+}
+
+const TOTALS: Record<string, keyof MachineTotals> = {
+  network_receive: 'networkReceiveBytes',
+  network_transmit: 'networkTransmitBytes',
+  disk_read: 'diskReadBytes',
+  disk_write: 'diskWrittenBytes',
+};
+
+/** What the counters say of the whole job; a graph's area says less. */
+function totalOf({ totals = {} }: MetricsDocument, query: string): string {
+  if (query === 'cpu' && totals.cpuSeconds !== undefined) return `, total ${totals.cpuSeconds.toFixed(1)} CPU seconds`;
+  const field = TOTALS[query];
+  const bytes = field === undefined ? undefined : totals[field];
+  return bytes === undefined ? '' : `, total ${formatBytes(bytes)}`;
+}
+
+function renderCoverage({ coverage }: MetricsDocument): string {
+  if (coverage === undefined || coverage >= WHOLE) return '';
+  return `Prometheus has samples for ${String(Math.round(coverage * 100))} % of the time.\n`;
 }
 
 /** A bar a stage, under the graphs and to the same scale. */

@@ -10,9 +10,6 @@ const KEEP_MS = 60_000;
 const DISCOVERED_MS = 15_000;
 /** An engine that does not answer must not stop the sampling of the others. */
 const SAMPLE_TIMEOUT_MS = 10_000;
-/** Prometheus waits 10 s for a scrape by default: better slightly old values than none. */
-const SCRAPE_WAIT_MS = 2_000;
-
 export interface LiveMachine {
   machine: string;
   engine: string;
@@ -25,8 +22,8 @@ export interface MachineCollector {
   /** Samples at once, then at every interval. */
   start(): void;
   stop(): void;
-  /** For a scrape: samples now if the last time is longer ago than half an interval. Never throws, never waits long. */
-  freshen(): Promise<void>;
+  /** For a scrape: samples now if the last time is longer ago than half an interval. Never throws, waits no longer than it may. */
+  freshen(patienceMs: number): Promise<void>;
   /** The machines of each engine's last sample, and those that have just gone. */
   live(): LiveMachine[];
   /** The metrics of one machine in Prometheus' text format; undefined when it is not served (any more). */
@@ -143,9 +140,9 @@ export function createMachineCollector(deps: MachineCollectorDeps): MachineColle
       stopping.abort();
       clearTimeout(timer);
     },
-    async freshen() {
+    async freshen(patienceMs) {
       if (stopping.signal.aborted || now() - sampledAtMs <= intervalMs / 2) return;
-      const patience = AbortSignal.timeout(SCRAPE_WAIT_MS);
+      const patience = AbortSignal.timeout(patienceMs);
       await orAborted(sample(), patience).catch(() => undefined); // the last values are served then
     },
     live: () =>

@@ -24,6 +24,8 @@ export interface MetricsServerOptions {
   register?: (app: FastifyInstance) => void;
 }
 
+/** Better slightly old values than none. */
+const MOST_PATIENCE_MS = 2_000;
 /** A check that hangs is a check that fails; load balancers ask every few seconds. */
 const CHECK_TIMEOUT_MS = 3_000;
 
@@ -50,21 +52,39 @@ export async function startMetricsServer(options: MetricsServerOptions): Promise
   return { address: await listen(app, 'metricsServer.listenAddress', options.listenAddress), close: () => app.close() };
 }
 
+/** How long a scrape may take to gather: a part of what Prometheus allows it, since one that comes too late is lost as a whole. */
+function patienceOf(headers: Record<string, string | string[] | undefined>): number {
+  const seconds = Number(headers['x-prometheus-scrape-timeout-seconds']);
+  return seconds > 0 ? Math.min(MOST_PATIENCE_MS, seconds * 400) : MOST_PATIENCE_MS;
+}
+
+async function extraOrNothing(read: (() => Promise<string>) | undefined, patienceMs: number): Promise<string> {
+  if (read === undefined) return '';
+  const patience = new AbortController();
+  const late = delay(patienceMs, '', { signal: patience.signal }).catch(() => '');
+  try {
+    return await Promise.race([read().catch(() => ''), late]);
+  } finally {
+    patience.abort();
+  }
+}
+
 function addMetricsRoutes(app: FastifyInstance, options: MetricsServerOptions): void {
   const { collector } = options;
   const { registry } = options.metrics;
 
-  app.get('/metrics', async (_request, reply) => {
+  app.get('/metrics', async (request, reply) => {
+    const patienceMs = patienceOf(request.headers);
     const [extra] = await Promise.all([
       // Its absence shows in its own metrics; ours must not go with it.
-      options.extraMetrics?.().catch(() => '') ?? '',
-      collector.freshen(),
+      extraOrNothing(options.extraMetrics, patienceMs),
+      collector.freshen(patienceMs),
     ]);
     return await reply.type(registry.contentType).send((await registry.metrics()) + extra);
   });
 
   app.get<{ Querystring: { machine?: string } }>('/metrics/machine', async (request, reply) => {
-    await collector.freshen();
+    await collector.freshen(patienceOf(request.headers));
     const text = await collector.textOf(request.query.machine ?? '');
     if (text === undefined) return await reply.code(404).type('text/plain').send('This machine is not here.\n');
     return await reply.type(registry.contentType).send(text);
@@ -73,7 +93,7 @@ function addMetricsRoutes(app: FastifyInstance, options: MetricsServerOptions): 
   // Prometheus' HTTP service discovery. A target a machine, each a page of its own: were all of them `/metrics`, each machine
   // would be scraped once per machine. The address is the one by which whoever asks has reached us.
   app.get('/sd/machines', async (request) => {
-    await collector.freshen();
+    await collector.freshen(MOST_PATIENCE_MS);
     return collector.live().map(({ machine, engine, job }) => ({
       targets: [request.host],
       labels: {

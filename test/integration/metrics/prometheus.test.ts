@@ -116,10 +116,11 @@ describe('a job of an hour', () => {
 
     expect(document).toMatchObject({ outcome: 'samples', scrapeIntervalMs: 5000, skipped: [], coverage: 1 });
     expect(new Set(document.series.map(({ query }) => query))).toEqual(new Set(Object.keys(HOLDFAST_QUERIES)));
-    for (const value of valuesOf(document, 'cpu')) expect(value).toBeCloseTo(1, 1);
+    // At its ends a rate knows less.
+    for (const value of valuesOf(document, 'cpu').slice(1, -1)) expect(value).toBeCloseTo(1, 1);
     for (const value of valuesOf(document, 'memory')) expect(value).toBe(PAST_MEMORY_BYTES);
-    expect(document.totals?.cpuSeconds).toBe(3600);
-    expect(document.totals?.diskWrittenBytes).toBe(3600e6);
+    expect(Math.abs(document.totals!.cpuSeconds! - 3600)).toBeLessThanOrEqual(5);
+    expect(document.totals!.diskWrittenBytes! / 1e6).toBeCloseTo(document.totals!.cpuSeconds!, 3);
   });
 
   it('of which Prometheus saw a quarter says so', async () => {
