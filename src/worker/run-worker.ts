@@ -57,7 +57,6 @@ export async function runWorker(options: {
   stop?: StopSignals;
 }): Promise<void> {
   const { config, logger } = options;
-  const runtime = await installRuntime(logger);
   const ring = await loadOrCreateKeys(config, logger);
   const codec = createPayloadCodec(ring);
   const store = await openStore(config.store);
@@ -77,12 +76,13 @@ export async function runWorker(options: {
     config.engines.map((settings) => [settings.name, createDockerEngine({ settings, logger })] as const),
   );
   const { prometheus, metricsDeps } = createMetricsParts(config, shared, engines);
-  // Before anything is open that a mistake in the configuration would have to close.
+  // Before anything is open that a mistake in the configuration would have to close; the native runtime cannot be closed at all.
   const queryCheck = await startQueryCheck(
     config.metrics.enabled ? prometheus : undefined,
     metricsDeps.metricsSettings,
     logger,
   );
+  const runtime = await installRuntime(logger);
   const dataConverter = { payloadCodecs: [codec] };
   const connection = await NativeConnection.connect(connectionOptions(config.temporal));
   const clientConnection = await Connection.connect(connectionOptions(config.temporal));
