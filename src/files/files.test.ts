@@ -182,6 +182,7 @@ describe('unpacking a hostile archive', () => {
     ['an absolute path', { name: '/etc/evil', content: 'x' }],
     ['an absolute link', { name: 'l', type: 'symlink', linkname: '/etc' }],
     ['a link that leads out', { name: 'a/l', type: 'symlink', linkname: '../../etc' }],
+    ['a link that goes up through another', { name: 'l', type: 'symlink', linkname: 'd/up/../../etc' }],
     ['a hard link that leads out', { name: 'h', type: 'link', linkname: '../../etc/passwd' }],
     ['a character device', { name: 'dev', type: 'character-device', devmajor: 1, devminor: 1 }],
     ['a block device', { name: 'dev', type: 'block-device', devmajor: 1, devminor: 1 }],

@@ -1,4 +1,4 @@
-import picomatch from 'picomatch';
+import { createGlob } from './glob.js';
 
 /**
  * Which files of a project a list of paths means (gitlab-protocol section 8.3): doublestar globs relative to the project; a
@@ -25,7 +25,7 @@ export function selectFiles(options: {
   });
   const excluded = options.exclude.flatMap((path) => toRelative(path, options.projectDirectory) ?? []);
   const included = patterns.map(toMatcher);
-  const isExcluded = excluded.map((pattern) => picomatch(pattern === '' ? '**' : pattern, GLOB));
+  const isExcluded = excluded.map((pattern) => createGlob(pattern === '' ? '**' : pattern));
   return {
     roots: withoutNested(patterns.map(literalPrefix)),
     matches: (path) => included.some((match) => match(path)) && !isExcluded.some((match) => match(path)),
@@ -33,12 +33,10 @@ export function selectFiles(options: {
   };
 }
 
-const GLOB = { dot: true, nobrace: false } as const;
-
 /** The pattern itself, or everything below what it matches. */
 function toMatcher(pattern: string): (path: string) => boolean {
   if (pattern === '') return () => true;
-  const isMatch = picomatch(pattern, GLOB);
+  const isMatch = createGlob(pattern);
   return (path) => {
     for (let end = path.length; end > 0; end = path.lastIndexOf('/', end - 1)) {
       if (isMatch(path.slice(0, end))) return true;

@@ -57,8 +57,7 @@ export function refusal(header: Headers, links: ReadonlySet<string>): string | u
     case 'directory':
       return links.has(path) ? 'it would replace a link' : undefined;
     case 'symlink':
-      if (linkname == null || posix.isAbsolute(linkname)) return 'its link is absolute';
-      return isInside(posix.join(posix.dirname(path), linkname)) ? undefined : 'its link leads outside of the project';
+      return linkRefusal(path, linkname);
     case 'link':
       return linkname != null && isInside(linkname) && !links.has(normal(linkname))
         ? undefined
@@ -66,6 +65,15 @@ export function refusal(header: Headers, links: ReadonlySet<string>): string | u
     default:
       return `it is a ${type ?? 'thing'} and not a file`;
   }
+}
+
+function linkRefusal(path: string, target: string | null | undefined): string | undefined {
+  if (target == null || posix.isAbsolute(target)) return 'its link is absolute';
+  const steps = target.split('/').filter((step) => step !== '' && step !== '.');
+  const firstName = steps.findIndex((step) => step !== '..');
+  // Up again after a name: where that leads depends on what the name is, perhaps another link.
+  if (firstName !== -1 && steps.includes('..', firstName)) return 'its link goes down and up again';
+  return isInside(posix.join(posix.dirname(path), target)) ? undefined : 'its link leads outside of the project';
 }
 
 function isInside(name: string): boolean {
