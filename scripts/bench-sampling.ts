@@ -20,7 +20,11 @@ try {
     ['files', {}],
     ['api', undefined],
   ] as const) {
-    const sampler = createSampler({ docker: createDockerClient(settings.docker), settings, files });
+    const sampler = createSampler({
+      docker: createDockerClient(settings.docker),
+      settings: { ...settings, installation: { id: engine, origin: engine } },
+      files,
+    });
     await sampler.sample(); // process ids are asked for once, code is compiled once
     const before = process.cpuUsage();
     let machines = 0;
@@ -38,7 +42,9 @@ try {
 
 /** A sandbox with a network, and a build container that has joined it. */
 function startMachine(at: number): void {
-  const labels = (role: string) => ['--label', `holdfast.engine=${engine}`, '--label', `holdfast.role=${role}`];
+  const own = { 'holdfast.engine': engine, 'holdfast.installation': engine };
+  const labels = (role: string) =>
+    Object.entries({ ...own, 'holdfast.role': role }).flatMap(([name, value]) => ['--label', `${name}=${value}`]);
   const machine = ['--label', `holdfast.machine=hf-${String(at)}`, '--label', `holdfast.job=job/${String(at)}`];
   const run = (...args: string[]) => {
     const id = execFileSync('docker', ['run', '-d', ...args, TEST_IMAGE, 'sleep', '3600'], { encoding: 'utf8' }).trim();

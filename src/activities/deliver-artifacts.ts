@@ -11,6 +11,7 @@ import type { Store } from '../store/store.js';
 import { errorLine, plainLine } from '../trace/format.js';
 import { beating } from './beat.js';
 import type { AttemptRef } from './flight-log.js';
+import { fencedJobApi } from './ownership.js';
 import type { CoordinatorDeps } from './report-to-coordinator.js';
 
 /** GitLab answers 400 also to troubles of its own; so many tries are the reference's. */
@@ -25,41 +26,63 @@ export function createDeliverArtifacts(deps: CoordinatorDeps): Pick<Activities, 
   return {
     deliverArtifacts: (input) => {
       const { info } = Context.current();
-      const lines: string[] = deliveredBefore(info.heartbeatDetails);
+      const progress = progressOf(info.heartbeatDetails);
+      const { lines } = progress;
       const ref = { workflowId: input.workflowId, activityId: info.activityId, attempt: info.attempt };
       return beating(
         deps.lifecycle,
-        async (signal) => {
-          const { job } = deps.coordinators.open(input.coordinator);
+        async (signal, owner) => {
+          const { job: unfenced, silenceLimitMs } = deps.coordinators.open(input.coordinator);
+          const job = fencedJobApi(unfenced, owner);
           for (const artifact of input.artifacts.slice(lines.length)) {
-            const { ok, line } = await deliver(deps, job, ref, artifact, signal);
-            if (!ok) return { ok: false, text: [...lines, line].join('') };
+            const { line, ...verdict } = await deliver(deps, { job, silenceLimitMs, ref, progress, signal }, artifact);
+            if (!verdict.ok) return { ...verdict, text: [...lines, line].join('') };
             lines.push(line);
           }
           return { ok: true, text: lines.join('') };
         },
-        () => lines,
+        () => progress,
       );
     },
   };
 }
 
-/** What an earlier attempt of the activity has told of those that GitLab already has. */
-function deliveredBefore(details: unknown): string[] {
-  return Array.isArray(details) ? details.filter((line) => typeof line === 'string') : [];
+interface Progress {
+  /** What is to be told of those that GitLab already has. */
+  lines: string[];
+  /** When GitLab answered last (Unix time). */
+  heardAtMs: number;
+}
+
+/** What an earlier attempt of the activity came to. */
+function progressOf(details: unknown): Progress {
+  if (typeof details === 'object' && details !== null && 'lines' in details && 'heardAtMs' in details) {
+    const { lines, heardAtMs } = details;
+    if (Array.isArray(lines) && typeof heardAtMs === 'number') {
+      return { lines: lines.filter((line) => typeof line === 'string'), heardAtMs };
+    }
+  }
+  return { lines: [], heardAtMs: Date.now() };
+}
+
+interface Delivery {
+  job: JobApi;
+  silenceLimitMs: number;
+  ref: AttemptRef;
+  progress: Progress;
+  signal: AbortSignal;
 }
 
 async function deliver(
   deps: CoordinatorDeps,
-  job: JobApi,
-  ref: AttemptRef,
+  { job, silenceLimitMs, ref, progress, signal }: Delivery,
   artifact: ArtifactStatus,
-  signal: AbortSignal,
-): Promise<{ ok: boolean; line: string }> {
+): Promise<{ ok: boolean; line: string; gaveUp?: string }> {
   const said = `Uploading artifacts as "${artifact.type}" to coordinator...`;
   const backoff = createBackoff({ ...RETRY, random: () => systemClock.random() });
   for (let rejections = 0; ;) {
     const outcome = await upload(deps.store, job, artifact, signal);
+    if (outcome.kind !== 'unavailable' || outcome.answered) progress.heardAtMs = Date.now();
     switch (outcome.kind) {
       case 'stored':
         if (artifact.type === 'metrics_referee') await markUploaded(deps.store, ref.workflowId);
@@ -74,8 +97,12 @@ async function deliver(
         rejections += 1;
         if (rejections >= MAX_REJECTIONS) return { ok: false, line: errorLine(`${said} ${outcome.reason}`) };
         break;
-      case 'unavailable':
-        break;
+      case 'unavailable': {
+        const silentMs = Date.now() - progress.heardAtMs;
+        if (silentMs <= silenceLimitMs) break;
+        const gaveUp = `no answer for ${String(Math.round(silentMs / 60_000))} min, longer than it keeps a job open (${outcome.reason})`;
+        return { ok: false, line: errorLine(`${said} ${gaveUp}`), gaveUp };
+      }
     }
     const wishMs = outcome.kind === 'unavailable' ? outcome.retryAfterMs : undefined;
     const delayMs = backoff.next(wishMs);

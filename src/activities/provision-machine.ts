@@ -33,6 +33,8 @@ export interface ProvisionDeps extends EngineDeps {
   settings: EngineSettings;
   client: Client;
   version: string;
+  /** Its id: whose machines these are. */
+  installation: string;
   metricsSettings: { enabled: boolean; graceMs: number; giveUpAfterMs: number };
   machineAcquired(workflowId: string): void;
 }
@@ -46,7 +48,7 @@ export function createProvisionMachine(deps: ProvisionDeps): Pick<Activities, 'p
 
 async function provision(deps: ProvisionDeps, input: ProvisionInput, signal: AbortSignal): Promise<Provisioned> {
   const { engine, settings, plans } = deps;
-  const machine = machineName(input.workflowId, input.attempt);
+  const machine = machineName(deps.installation, input.workflowId, input.attempt);
   const planned = planJob(input.spec, {
     workflowId: input.workflowId,
     jobId: shortJobId(input.workflowId),

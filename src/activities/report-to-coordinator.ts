@@ -10,6 +10,7 @@ import { beating } from './beat.js';
 import type { SharedDeps } from './deps.js';
 import type { TraceComplete } from './finish-job.js';
 import type { AttemptRef } from './flight-log.js';
+import { fencedJobApi, type Ownership } from './ownership.js';
 
 /** The coordinators that this worker is configured with. */
 export interface Coordinators {
@@ -38,7 +39,8 @@ export function createReportToCoordinator(deps: CoordinatorDeps): Pick<Activitie
       const ref = { workflowId: input.workflowId, activityId: info.activityId, attempt: info.attempt };
       return beating(
         deps.lifecycle,
-        (signal) => tracked(deps.conversations, input.workflowId, () => talk(deps, input, ref, progress, signal)),
+        (signal, owner) =>
+          tracked(deps.conversations, input.workflowId, () => talk(deps, input, { ref, progress, owner, signal })),
         () => progress,
       );
     },
@@ -48,15 +50,13 @@ export function createReportToCoordinator(deps: CoordinatorDeps): Pick<Activitie
 async function talk(
   deps: CoordinatorDeps,
   input: ReportInput,
-  ref: AttemptRef,
-  progress: Progress,
-  signal: AbortSignal,
+  { ref, progress, owner, signal }: { ref: AttemptRef; progress: Progress; owner: Ownership; signal: AbortSignal },
 ): Promise<ReportOutcome> {
   const { workflowId, coordinator, cancelAcknowledged } = input;
   const { job, silenceLimitMs } = deps.coordinators.open(coordinator);
   return await converse(
     {
-      job,
+      job: fencedJobApi(job, owner),
       source: storedJob(deps, workflowId),
       clock: systemClock,
       wallClock: Date.now,

@@ -1,15 +1,18 @@
+import type { HoldfastClient } from '../client.js';
 import type { Config } from '../config/schema.js';
 import type { Engine } from '../machines/engine.js';
 import { UsageError } from './exit-codes.js';
 
 /** The configured engines, for commands that look at machines themselves. Loaded late, as the client is. */
-export async function openEngines(config: Config): Promise<Engine[]> {
-  const [{ createDockerEngine }, { createLogger }] = await Promise.all([
+export async function openEngines(config: Config, client: HoldfastClient): Promise<Engine[]> {
+  const [{ createDockerEngine }, { createLogger }, { readInstallation }] = await Promise.all([
     import('../machines/docker/docker-engine.js'),
     import('../telemetry/logger.js'),
+    import('../client/installation.js'),
   ]);
   const logger = createLogger('error');
-  return config.engines.map((settings) => createDockerEngine({ settings, logger }));
+  const installation = await readInstallation(client.temporal, config);
+  return config.engines.map((settings) => createDockerEngine({ settings, installation, logger }));
 }
 
 /** @throws UsageError naming the engines that there are */

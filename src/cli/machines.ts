@@ -11,9 +11,11 @@ export function addMachines(program: Command): void {
     .option('--json', 'print JSON')
     .option('--config <file>', 'configuration')
     .action(async (options: CommonOptions) => {
-      const engines = await openEngines(loadConfig({ file: options.config }).config);
+      const { config } = loadConfig({ file: options.config });
       const { listMachines } = await import('../client/machine-list.js');
-      const machines = await withClient(options, (client) => listMachines(client, engines));
+      const machines = await withClient(options, async (client) =>
+        listMachines(client, await openEngines(config, client)),
+      );
       if (options.json === true) printJson(machines);
       else process.stdout.write(table(machines));
     });

@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import type { JobStatus } from '../client.js';
 import { loadConfig } from '../config/load.js';
 import type { Config } from '../config/schema.js';
-import type { ShellSession } from '../machines/engine.js';
+import type { Engine, ShellSession } from '../machines/engine.js';
 import { say, withClient, type CommonOptions } from './context.js';
 import { engineNamed, openEngines } from './engines.js';
 import { UsageError } from './exit-codes.js';
@@ -16,18 +16,24 @@ export function addShell(program: Command): void {
     .option('--config <file>', 'configuration')
     .action(async (id: string, command: string[], options: CommonOptions) => {
       const { config } = loadConfig({ file: options.config });
-      const status = await withClient(options, async (client) => await (await client.job(id)).status());
-      const session = await open(config, status, command);
+      const session = await withClient(options, async (client) => {
+        const status = await (await client.job(id)).status();
+        return await open(config, await openEngines(config, client), { status, command });
+      });
       process.exitCode = await attach(session);
     });
 }
 
-async function open(config: Config, status: JobStatus, command: string[]): Promise<ShellSession> {
+async function open(
+  config: Config,
+  engines: readonly Engine[],
+  { status, command }: { status: JobStatus; command: string[] },
+): Promise<ShellSession> {
   const { machine, engine: name, workflowId, state, heldUntil } = status;
   if (machine === null || name === null) {
     throw new UsageError(`${workflowId} has no machine to look into: it is ${state}`);
   }
-  const engine = engineNamed(await openEngines(config), name);
+  const engine = engineNamed(engines, name);
   const builds = config.engines.find((settings) => settings.name === name)?.buildsDirectory ?? '/';
   const interactive = process.stdin.isTTY && process.stdout.isTTY;
   if (interactive) say(`Shell in machine ${machine}${heldUntil === null ? '' : `, held until ${heldUntil}`}.`);

@@ -204,6 +204,8 @@ export interface DeliverInput {
 export interface DeliverResult {
   /** The coordinator has all of them. */
   ok: boolean;
+  /** It has been away for longer than it keeps a job open: a sentence. They stay in the store. */
+  gaveUp?: string;
   /** Lines for the trace, each ended by a newline. */
   text: string;
 }

@@ -146,6 +146,12 @@ export const FAILURE_CODES = {
     meaning: 'The worker was told to stop and left its work to the next one',
     remedy: 'Nothing; a worker must be there to take it',
   },
+  OVERSLEPT: {
+    fault: 'runner',
+    meaning:
+      'The worker was paused for longer than its heartbeats may be late, and left the work to whoever went on meanwhile',
+    remedy: 'Look for what paused the process: a stopped or suspended machine, a debugger, memory that was swapped out',
+  },
   WORKER_LOST: {
     fault: 'runner',
     meaning: 'The worker was not heard of any more',

@@ -1,4 +1,5 @@
 import type { Readable, Writable } from 'node:stream';
+import type { Installation } from './installation.js';
 import type { ImageSpec, PullPolicy, RegistryCredential, ServiceSpec } from '../contracts/job-spec.js';
 
 /**
@@ -256,6 +257,9 @@ export class MachineError extends Error {
     this.traceMessage = options.traceMessage;
   }
 }
+
+/** What an engine needs to know its own things by. */
+export type OwnedEngineSettings = EngineSettings & { installation: Installation };
 
 /** Settings of one Docker engine (configuration `engines[]`); every default is in `config/schema.ts`. */
 export interface EngineSettings {

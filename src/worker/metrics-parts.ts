@@ -2,7 +2,6 @@ import { readFileSync } from 'node:fs';
 import type { MetricsDeps } from '../activities/collect-metrics.js';
 import type { SharedDeps } from '../activities/deps.js';
 import type { Config } from '../config/schema.js';
-import type { Engine } from '../machines/engine.js';
 import { createUsageMetrics } from '../telemetry/usage-metrics.js';
 import { createPrometheusClient, type PrometheusClient } from '../metrics/prometheus-client.js';
 import { withQueryLimit } from '../metrics/limit.js';
@@ -13,15 +12,13 @@ import { toRules } from '../metrics/rules.js';
 export function createMetricsParts(
   config: Config,
   shared: SharedDeps,
-  engines: ReadonlyMap<string, Engine>,
-): { prometheus: PrometheusClient | undefined; metricsDeps: MetricsDeps } {
+): { prometheus: PrometheusClient | undefined; metricsDeps: Omit<MetricsDeps, 'engines'> } {
   const prometheus = openPrometheus(config);
   return {
     prometheus,
     metricsDeps: {
       ...shared,
       prometheus,
-      engines,
       usage: createUsageMetrics(shared.metrics.registry, config.metrics.usageSeries),
       metricsSettings: {
         ...chooseQueries(config.metrics),

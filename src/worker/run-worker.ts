@@ -26,6 +26,7 @@ import { splitAddress } from '../telemetry/listen.js';
 import { startMetricsServer } from '../telemetry/metrics-server.js';
 import { VERSION } from '../version.js';
 import { connectionOptions } from '../client/connection.js';
+import { readInstallation } from '../client/installation.js';
 import { openStore } from '../store/open-store.js';
 import { openGitlabEntries, type GitlabEntries } from './gitlab/entries.js';
 import { createGitlabIntake, type GitlabIntake } from './gitlab/start-gitlab.js';
@@ -34,6 +35,7 @@ import { installRuntime } from './runtime.js';
 import { loadOrCreateKeys } from './keys.js';
 import { createMetricsParts } from './metrics-parts.js';
 import { startQueryCheck } from './query-check.js';
+import { startPulse } from './pulse.js';
 import { serveUntilStopped, type WorkerGroups } from './serve.js';
 import { watchStopSignals, type StopSignals } from './stop-signal.js';
 import { startWebPages } from './web.js';
@@ -63,6 +65,7 @@ export async function runWorker(options: {
   const revision = process.env['HOLDFAST_REVISION'] ?? 'unknown';
   const metrics = createWorkerMetrics({ version: VERSION, revision });
   const handover = new AbortController();
+  const pulse = startPulse();
   const shared: SharedDeps = {
     store,
     plans: createPlanVault(store, ring),
@@ -70,12 +73,9 @@ export async function runWorker(options: {
     logger,
     metrics,
     flight: createFlightLog(store, `${String(process.pid)}@${hostname()}`),
-    lifecycle: { handover: handover.signal },
+    lifecycle: { handover: handover.signal, pausedJustNow: () => pulse.pausedJustNow() },
   };
-  const engines = new Map(
-    config.engines.map((settings) => [settings.name, createDockerEngine({ settings, logger })] as const),
-  );
-  const { prometheus, metricsDeps } = createMetricsParts(config, shared, engines);
+  const { prometheus, metricsDeps } = createMetricsParts(config, shared);
   // Before anything is open that a mistake in the configuration would have to close; the native runtime cannot be closed at all.
   const queryCheck = await startQueryCheck(
     config.metrics.enabled ? prometheus : undefined,
@@ -87,6 +87,10 @@ export async function runWorker(options: {
   const connection = await NativeConnection.connect(connectionOptions(config.temporal));
   const clientConnection = await Connection.connect(connectionOptions(config.temporal));
   const client = new Client({ connection: clientConnection, namespace: config.temporal.namespace, dataConverter });
+  const installation = await readInstallation(client, config);
+  const engines = new Map(
+    config.engines.map((settings) => [settings.name, createDockerEngine({ settings, installation, logger })] as const),
+  );
   const collector = createMachineCollector({
     engines: [...engines.values()],
     metrics,
@@ -116,6 +120,7 @@ export async function runWorker(options: {
     connection,
     client,
     engines,
+    installation: installation.id,
     shared,
     metricsDeps,
     entries,
@@ -144,6 +149,7 @@ export async function runWorker(options: {
     collector.stop();
     queryCheck.stop();
     await housekeeping.stop();
+    pulse.stop();
     await web.close();
     await server.close();
     await prometheus?.close();
@@ -158,6 +164,8 @@ interface WorkerParts {
   connection: NativeConnection;
   client: Client;
   engines: ReadonlyMap<string, Engine>;
+  /** Its id. */
+  installation: string;
   shared: SharedDeps;
   metricsDeps: ReturnType<typeof createMetricsParts>['metricsDeps'];
   entries: GitlabEntries;
@@ -188,7 +196,7 @@ async function createWorkers(parts: WorkerParts): Promise<WorkerGroups> {
       ...common,
       taskQueue,
       workflowBundle: { codePath: workflowBundlePath() },
-      activities: createControlActivities(shared, parts.metricsDeps),
+      activities: createControlActivities(shared, { ...parts.metricsDeps, engines }),
       maxConcurrentActivityTaskExecutions: config.worker.controlActivities,
       maxConcurrentWorkflowTaskExecutions: config.worker.workflowTasks,
       maxCachedWorkflows: config.worker.cachedWorkflows,
@@ -236,6 +244,7 @@ async function createWorkers(parts: WorkerParts): Promise<WorkerGroups> {
       settings,
       client: parts.client,
       version: VERSION,
+      installation: parts.installation,
       machineAcquired: (workflowId) => {
         gitlab.leased(workflowId);
         housekeeping.machinesChanged(engine);

@@ -16,7 +16,7 @@ import { PREPARING_SIGNAL, RESULT_UPDATE, STATUS_QUERY } from '../contracts/name
 import { warningLine } from '../trace/format.js';
 import { acceptJob } from './accept.js';
 import { runAttempt } from './attempt.js';
-import { reportToCoordinator } from './coordinator.js';
+import { startReport } from './coordinator.js';
 import { deliverArtifacts } from './deliver.js';
 import { finishJob } from './finish.js';
 import { createHold, holdOnFailureMs, type Hold } from './hold.js';
@@ -70,7 +70,7 @@ export async function ciJob(input: CiJobInput): Promise<CiJobResult> {
     const report =
       coordinator === undefined
         ? undefined
-        : reportToCoordinator({ workflowId, taskQueue, coordinator, timeoutMs: spec.timeoutMs }, interruptions);
+        : startReport({ workflowId, taskQueue, coordinator, timeoutMs: spec.timeoutMs }, interruptions);
     const outcome = await runAttempts(job, hold);
     const [delivered] = await Promise.all([deliverArtifacts(job, outcome, report), metrics.waitGrace()]);
     const decided = await finishJob(job, delivered, report);

@@ -1,3 +1,4 @@
+import { CancellationScope } from '@temporalio/workflow';
 import type { ReportOutcome } from '../contracts/activities.js';
 import type { Coordinator } from '../contracts/ci-job.js';
 import { coordinatorActivities } from './activity-stubs.js';
@@ -11,11 +12,34 @@ interface Conversation {
   timeoutMs: number;
 }
 
+/** What the coordinator is told of a job, beside it. */
+export interface Report {
+  /** Resolves when nothing more is told. */
+  outcome: Promise<ReportOutcome>;
+  /** Something that must come before the final status cannot be delivered, so that must not be either. */
+  giveUp(reason: string): void;
+}
+
+/** @returns at once */
+export function startReport(input: Conversation, interruptions: Interruptions): Report {
+  const scope = new CancellationScope();
+  let givenUp: string | undefined;
+  return {
+    outcome: scope
+      .run(() => reportToCoordinator(input, interruptions))
+      .then((outcome) => (givenUp === undefined ? outcome : { kind: 'undelivered', reason: givenUp })),
+    giveUp(reason) {
+      givenUp = reason;
+      scope.cancel();
+    },
+  };
+}
+
 /**
  * The conversation with the coordinator, one long activity beside the job: it sends the trace as it grows and ends with the
  * final status, which it finds in the store when `finishJob` has put it there.
  */
-export async function reportToCoordinator(input: Conversation, interruptions: Interruptions): Promise<ReportOutcome> {
+async function reportToCoordinator(input: Conversation, interruptions: Interruptions): Promise<ReportOutcome> {
   let cancelAcknowledged = false;
   let offset = 0;
   for (;;) {

@@ -1,25 +1,26 @@
 import { CancellationScope, isCancellation } from '@temporalio/workflow';
-import type { ReportOutcome } from '../contracts/activities.js';
 import { coordinatorActivities } from './activity-stubs.js';
+import type { Report } from './coordinator.js';
 import { messageOf } from './failure.js';
 import type { JobContext } from './job-context.js';
 import { worse, type Outcome } from './outcome.js';
 
 /**
  * The artifacts, from the store to the coordinator: it takes them only while it has no final status, and a job whose artifacts
- * it will not have is not a success. The machine is no longer needed for it. Waits as long as the coordinator keeps the job.
+ * it will not have is not a success. The machine is no longer needed for it. Waits as long as the coordinator keeps the job; then
+ * nobody is told of the job any more, and its own result stands.
  */
 export async function deliverArtifacts(
   job: JobContext,
   outcome: Outcome,
-  report: Promise<ReportOutcome> | undefined,
+  report: Report | undefined,
 ): Promise<Outcome> {
   const { coordinator } = job;
   const { artifacts } = job.journal.status;
   if (coordinator === undefined || report === undefined || artifacts.length === 0) return outcome;
   const scope = new CancellationScope();
   // Without the conversation the coordinator has no use for artifacts either.
-  void report.then(() => scope.cancel());
+  void report.outcome.then(() => scope.cancel());
   try {
     const names = artifacts.map(({ type }) => type).join(', ');
     const result = await scope.run(() =>
@@ -30,6 +31,10 @@ export async function deliverArtifacts(
       }),
     );
     job.trace.write(result.text);
+    if (result.gaveUp !== undefined) {
+      report.giveUp(result.gaveUp);
+      return outcome;
+    }
     return result.ok ? outcome : worse(outcome, uploadFailed('the coordinator did not take them'));
   } catch (error) {
     if (isCancellation(error)) return outcome;

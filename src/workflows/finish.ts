@@ -1,15 +1,11 @@
-import type { ReportOutcome } from '../contracts/activities.js';
 import { finalLine } from '../trace/format.js';
 import { finishActivities } from './activity-stubs.js';
+import type { Report } from './coordinator.js';
 import type { JobContext } from './job-context.js';
 import { finalState, type Outcome } from './outcome.js';
 
 /** The end of the trace, the report, and, where there is a coordinator, its word that it has taken it. */
-export async function finishJob(
-  job: JobContext,
-  outcome: Outcome,
-  report: Promise<ReportOutcome> | undefined,
-): Promise<Outcome> {
+export async function finishJob(job: JobContext, outcome: Outcome, report: Report | undefined): Promise<Outcome> {
   const trace = await job.trace.drain();
   const { traceBytes } = await finishActivities().finishJob({
     workflowId: job.workflowId,
@@ -30,7 +26,7 @@ export async function finishJob(
     },
     stages: job.journal.stages(),
   });
-  const delivery = await report;
+  const delivery = await report?.outcome;
   if (job.journal.status.machine === null) job.journal.metrics('none', 'the job had no machine');
   job.journal.decided(outcome, traceBytes);
   if (delivery?.kind === 'undelivered') {

@@ -1,7 +1,8 @@
-import { startStack } from '../support/stack.js';
+import { startGround } from '../support/faults/ground.js';
 import { faultSuite } from '../support/faults/suite.js';
 import { engineScenarios } from './scenarios/engine.js';
 
-faultSuite('engine', engineScenarios, () =>
-  startStack({ engine: { memory: '64m', memorySwap: '64m' }, prometheus: false }),
-);
+faultSuite('engine', engineScenarios, {
+  start: () => startGround({ stack: { engine: { memory: '64m', memorySwap: '64m' }, prometheus: false } }),
+  together: true,
+});

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll } from 'vitest';
-import { startStack } from '../support/stack.js';
+import { startGround } from '../support/faults/ground.js';
 import { faultSuite } from '../support/faults/suite.js';
 import { storeScenarios } from './scenarios/store.js';
 
@@ -18,11 +18,13 @@ function store(): string {
 }
 
 if (mayMount) {
-  faultSuite('store', storeScenarios(store), async () => {
-    const directory = mkdtempSync(join(tmpdir(), 'holdfast-small-'));
-    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=16m,mode=0700', 'tmpfs', directory]);
-    mounted.push(directory);
-    return await startStack({ top: { store: { directory } }, prometheus: false });
+  faultSuite('store', storeScenarios(store), {
+    start: async () => {
+      const directory = mkdtempSync(join(tmpdir(), 'holdfast-small-'));
+      execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=16m,mode=0700', 'tmpfs', directory]);
+      mounted.push(directory);
+      return await startGround({ stack: { top: { store: { directory } }, prometheus: false } });
+    },
   });
 }
 

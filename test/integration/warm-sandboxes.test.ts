@@ -1,23 +1,24 @@
 import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parseConfig } from '../../src/config/load.js';
-import type { EngineSettings } from '../../src/machines/engine.js';
+import type { OwnedEngineSettings } from '../../src/machines/engine.js';
 import { createDockerClient } from '../../src/machines/docker/client.js';
 import { listContainers } from '../../src/machines/docker/inventory.js';
 import { claimSandbox, keepWarm, removeSandbox, type Sandbox } from '../../src/machines/docker/sandbox.js';
 import { ensureTestImage, TEST_IMAGE } from '../support/stack.js';
 
 const docker = createDockerClient({ host: 'unix:///var/run/docker.sock' });
-let settings: EngineSettings;
+let settings: OwnedEngineSettings;
 
 beforeAll(() => {
   ensureTestImage();
   const name = `t-${randomBytes(4).toString('hex')}`;
-  settings = parseConfig({ engines: [{ name, capacity: 6, warm: 3, helperImage: TEST_IMAGE }] }, 'test').engines[0]!;
+  const [engine] = parseConfig({ engines: [{ name, capacity: 6, warm: 3, helperImage: TEST_IMAGE }] }, 'test').engines;
+  settings = { ...engine!, installation: { id: name, origin: name } };
 });
 
 afterAll(async () => {
-  for (const { id, volume } of await listContainers(docker, settings.name)) await removeSandbox(docker, id, volume);
+  for (const { id, volume } of await listContainers(docker, settings)) await removeSandbox(docker, id, volume);
 });
 
 function claim(machine: string): Promise<Sandbox> {

@@ -29,8 +29,8 @@ export interface Stack {
   stopPrometheus(): Promise<void>;
   temporal(): Process;
   startTemporal(): Promise<void>;
-  /** Containers, networks and volumes of this stack's engine that belong to a job. */
-  leftovers(): string[];
+  /** Containers and networks of this stack's engine that belong to a job: to any, or to this one. */
+  leftovers(workflowId?: string): string[];
   close(): Promise<void>;
 }
 
@@ -45,9 +45,12 @@ export async function startStack(
     metrics?: object;
     top?: object;
     prometheus?: boolean;
+    /** Client of the engine that the stack uses; default: the machine's own. */
+    docker?: typeof docker;
   } = {},
 ): Promise<Stack> {
   ensureTestImage();
+  const ask = overrides.docker ?? docker;
   const directory = mkdtempSync(join(tmpdir(), 'holdfast-stack-'));
   const shared = join(directory, 'shared');
   mkdirSync(shared);
@@ -181,19 +184,20 @@ export async function startStack(
     }
     await prometheus?.stop();
     await temporal?.stop('SIGKILL');
-    for (const name of engineNames) removeAll(name);
+    for (const name of engineNames) removeAll(name, ask);
   }
 
-  function leftovers(): string[] {
-    return engineNames.flatMap(leftoversOf);
+  function leftovers(workflowId?: string): string[] {
+    return engineNames.flatMap((name) => leftoversOf(name, workflowId));
   }
 
-  function leftoversOf(name: string): string[] {
+  function leftoversOf(name: string, workflowId?: string): string[] {
     const labels = ['--filter', `label=holdfast.engine=${name}`];
-    const containers = docker('ps', '-a', ...labels, '--format', '{{.Label "holdfast.job"}} {{.Names}}').filter(
+    if (workflowId !== undefined) labels.push('--filter', `label=holdfast.job=${workflowId}`);
+    const containers = ask('ps', '-a', ...labels, '--format', '{{.Label "holdfast.job"}} {{.Names}}').filter(
       (line) => !line.includes('-warm-'),
     );
-    return [...containers, ...docker('network', 'ls', ...labels, '--format', '{{.Name}}')];
+    return [...containers, ...ask('network', 'ls', ...labels, '--format', '{{.Name}}')];
   }
 
   return {
@@ -231,14 +235,14 @@ export async function startStack(
 }
 
 /** Whatever a failed test has left: only of this stack's own engine name. */
-function removeAll(engine: string): void {
+function removeAll(engine: string, ask: typeof docker): void {
   const filter = ['--filter', `label=holdfast.engine=${engine}`];
-  const containers = docker('ps', '-aq', ...filter);
-  if (containers.length > 0) docker('rm', '-fv', ...containers);
-  const networks = docker('network', 'ls', '-q', ...filter);
-  if (networks.length > 0) docker('network', 'rm', ...networks);
-  const volumes = docker('volume', 'ls', '-q', ...filter);
-  if (volumes.length > 0) docker('volume', 'rm', '-f', ...volumes);
+  const containers = ask('ps', '-aq', ...filter);
+  if (containers.length > 0) ask('rm', '-fv', ...containers);
+  const networks = ask('network', 'ls', '-q', ...filter);
+  if (networks.length > 0) ask('network', 'rm', ...networks);
+  const volumes = ask('volume', 'ls', '-q', ...filter);
+  if (volumes.length > 0) ask('volume', 'rm', '-f', ...volumes);
 }
 
 export function docker(...args: string[]): string[] {

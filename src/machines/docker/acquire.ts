@@ -3,7 +3,7 @@ import { LABEL_JOB, LABEL_MACHINE, LABEL_ROLE } from '../../contracts/names.js';
 import type { Logger } from '../../telemetry/logger.js';
 import {
   MachineError,
-  type EngineSettings,
+  type OwnedEngineSettings,
   type MachineDescription,
   type MachineRequest,
   type MachineRole,
@@ -12,7 +12,7 @@ import { assertAllowed } from './allowed.js';
 import { isConflict } from './errors.js';
 import { hostConfig, STEP_LOG } from './host-config.js';
 import { ensureImage, type ImageFacts } from './images.js';
-import { containerName, LABEL_ENGINE, LABEL_NONCE, LABEL_SANDBOX } from './names.js';
+import { containerName, LABEL_NONCE, LABEL_SANDBOX, ownerLabels } from './names.js';
 import { releaseMachine } from './release.js';
 import { claimSandbox, removeSandbox, type Sandbox } from './sandbox.js';
 import { createJobNetwork, startServices, type ServiceOutcome } from './services.js';
@@ -21,7 +21,7 @@ import { CONTAINER_COMMAND, containerFiles } from './wrapper.js';
 
 interface Deps {
   docker: Docker;
-  settings: EngineSettings;
+  settings: OwnedEngineSettings;
   logger: Logger;
 }
 
@@ -144,7 +144,7 @@ async function createJobContainer(
     ...(role === 'helper' ? { User: '0' } : image.user === undefined ? {} : { User: image.user }),
     Labels: {
       ...settings.containerLabels,
-      [LABEL_ENGINE]: settings.name,
+      ...ownerLabels(settings),
       [LABEL_JOB]: request.job,
       [LABEL_MACHINE]: request.machine,
       [LABEL_ROLE]: role,
@@ -170,7 +170,7 @@ async function putFiles(container: Docker.Container, request: MachineRequest, ro
 }
 
 function describe(
-  settings: EngineSettings,
+  settings: OwnedEngineSettings,
   request: MachineRequest,
   sandbox: Sandbox,
   image: ImageFacts,
@@ -194,7 +194,7 @@ function describe(
 /** From the engine alone: what an earlier attempt has made. */
 export async function describeMachine(
   docker: Docker,
-  settings: EngineSettings,
+  settings: OwnedEngineSettings,
   machine: string,
 ): Promise<MachineDescription | undefined> {
   const info = await inspect(docker.getContainer(containerName(machine, 'build')));

@@ -1,7 +1,15 @@
 import type { Readable } from 'node:stream';
 import type Docker from 'dockerode';
 import type { Logger } from '../../telemetry/logger.js';
-import { roleOfStep, type CallOptions, type Engine, type EngineSettings, type MachineRole } from '../engine.js';
+import {
+  roleOfStep,
+  type CallOptions,
+  type Engine,
+  type EngineSettings,
+  type OwnedEngineSettings,
+  type MachineRole,
+} from '../engine.js';
+import type { Installation } from '../installation.js';
 import { acquireMachine, describeMachine } from './acquire.js';
 import { createDockerClient } from './client.js';
 import { toMachineError } from './errors.js';
@@ -21,8 +29,16 @@ import { directoriesArchive } from './wrapper.js';
 const PROMPT_MS = 30_000;
 
 /** A Docker engine as a place where machines run. All memory is on the engine itself: names, labels, markers. */
-export function createDockerEngine(deps: { settings: EngineSettings; logger: Logger }): Engine {
-  const { settings, logger } = deps;
+/** @param deps.installation whose machines it makes, sees and removes */
+export function createDockerEngine(deps: {
+  settings: EngineSettings;
+  installation: Installation;
+  logger: Logger;
+  /** Unix milliseconds; for the age of what a sweep finds. */
+  now?: () => number;
+}): Engine {
+  const { logger, now = Date.now } = deps;
+  const settings: OwnedEngineSettings = { ...deps.settings, installation: deps.installation };
   const docker = createDockerClient(settings.docker);
   const isLocal = settings.docker.host.startsWith('unix://');
   const sampler = createSampler({ docker, settings, files: isLocal ? {} : undefined });
@@ -98,19 +114,20 @@ export function createDockerEngine(deps: { settings: EngineSettings; logger: Log
     freeSlots: (options) =>
       promptly(
         'counting free slots',
-        async () => freeSlots(settings, await listContainers(docker, settings.name)).length,
+        async () => freeSlots(settings, await listContainers(docker, settings)).length,
         options,
       ),
     list: (options) =>
       promptly(
         'listing machines',
-        async () => toMachines(settings.name, await listContainers(docker, settings.name)),
+        async () => toMachines(settings.name, await listContainers(docker, settings)),
         options,
       ),
     sample: (options) => promptly('sampling machines', () => sampler.sample(), options),
     keepWarm: ({ signal }) => guarded('making warm sandboxes', () => keepWarm(docker, settings), signal),
     dropWarm: ({ signal }) => guarded('removing warm sandboxes', () => dropWarm(docker, settings), signal),
-    sweep: (isOpen, { signal }) => guarded('sweeping', () => sweep(docker, settings, isOpen, lonelySince), signal),
+    sweep: (isOpen, { signal }) =>
+      guarded('sweeping', () => sweep(docker, settings, isOpen, { lonelySince, now: now() }), signal),
     ping: (options) =>
       promptly(
         `reaching the engine at ${settings.docker.host}`,

@@ -1,7 +1,7 @@
 import type Docker from 'dockerode';
 import { LABEL_JOB, LABEL_MACHINE, LABEL_ROLE } from '../../contracts/names.js';
-import type { MachineSummary } from '../engine.js';
-import { LABEL_ENGINE, LABEL_SANDBOX, LABEL_SHAPE, LABEL_VOLUME, slotOfName } from './names.js';
+import type { MachineSummary, OwnedEngineSettings } from '../engine.js';
+import { LABEL_SANDBOX, LABEL_SHAPE, LABEL_VOLUME, ownerFilter, slotOfName } from './names.js';
 
 /** One container of ours, as a listing shows it: the engine's memory of machines and leases. */
 export interface OurContainer {
@@ -21,8 +21,8 @@ export interface OurContainer {
   ownsNetwork: boolean;
 }
 
-export async function listContainers(docker: Docker, engine: string): Promise<OurContainer[]> {
-  const found = await docker.listContainers({ all: true, filters: { label: [`${LABEL_ENGINE}=${engine}`] } });
+export async function listContainers(docker: Docker, settings: OwnedEngineSettings): Promise<OurContainer[]> {
+  const found = await docker.listContainers({ all: true, filters: { label: ownerFilter(settings) } });
   return found.map((info) => {
     const name = (info.Names[0] ?? '').replace(/^\//, '');
     return {
@@ -37,7 +37,7 @@ export async function listContainers(docker: Docker, engine: string): Promise<Ou
       sandbox: info.Labels[LABEL_SANDBOX],
       volume: info.Labels[LABEL_VOLUME],
       shape: info.Labels[LABEL_SHAPE],
-      slot: slotOfName(engine, name),
+      slot: slotOfName(settings, name),
       ownsNetwork: !/^(container:|host$)/.test(info.HostConfig.NetworkMode ?? ''),
     };
   });

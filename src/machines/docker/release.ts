@@ -1,15 +1,15 @@
 import type Docker from 'dockerode';
 import { LABEL_MACHINE } from '../../contracts/names.js';
-import type { EngineSettings } from '../engine.js';
+import type { OwnedEngineSettings } from '../engine.js';
 import { ignoringGone } from './errors.js';
 import { listContainers } from './inventory.js';
-import { LABEL_ENGINE } from './names.js';
+import { ownerFilter } from './names.js';
 import { lonelySandboxOf } from './sandbox-owner.js';
 import { removeSandbox } from './sandbox.js';
 
 /** Removes all that carries the machine's name. The containers first: they stand on the sandbox's network and volume. */
-export async function releaseMachine(docker: Docker, settings: EngineSettings, machine: string): Promise<void> {
-  const containers = await listContainers(docker, settings.name);
+export async function releaseMachine(docker: Docker, settings: OwnedEngineSettings, machine: string): Promise<void> {
+  const containers = await listContainers(docker, settings);
   const own = containers.filter((container) => container.machine === machine);
   const lonely = await lonelySandboxOf(docker, containers, machine);
   const sandboxes = new Set([
@@ -22,7 +22,7 @@ export async function releaseMachine(docker: Docker, settings: EngineSettings, m
   for (const id of sandboxes) {
     await removeSandbox(docker, id, containers.find((container) => container.id === id)?.volume);
   }
-  await removeNetworks(docker, [`${LABEL_ENGINE}=${settings.name}`, `${LABEL_MACHINE}=${machine}`]);
+  await removeNetworks(docker, [...ownerFilter(settings), `${LABEL_MACHINE}=${machine}`]);
 }
 
 export async function removeNetworks(docker: Docker, labels: string[]): Promise<void> {

@@ -1,5 +1,5 @@
 import type Docker from 'dockerode';
-import type { EngineSettings, MachineSample } from '../engine.js';
+import type { OwnedEngineSettings, MachineSample } from '../engine.js';
 import { readCgroupFiles, type CgroupRoots } from './cgroup-files.js';
 import { isNotFound } from './errors.js';
 import { listContainers, type OurContainer } from './inventory.js';
@@ -16,7 +16,7 @@ export interface Sampler {
 
 export interface SamplerOptions {
   docker: Docker;
-  settings: EngineSettings;
+  settings: OwnedEngineSettings;
   /** Where the kernel's files are; `undefined`: they are not looked at. */
   files?: CgroupRoots | undefined;
 }
@@ -61,7 +61,7 @@ export function createSampler({ docker, settings, files }: SamplerOptions): Samp
   }
 
   async function sample(): Promise<MachineSample[]> {
-    const containers = await listContainers(docker, settings.name);
+    const containers = await listContainers(docker, settings);
     const owners = ownersOf(containers);
     const queue = containers.filter(({ id, state }) => state === 'running' && owners.has(id));
     for (const memory of [pids, hidden, highest])

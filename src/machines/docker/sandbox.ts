@@ -1,12 +1,12 @@
 import { createHash, randomBytes } from 'node:crypto';
 import type Docker from 'dockerode';
 import { LABEL_JOB, LABEL_MACHINE, LABEL_ROLE } from '../../contracts/names.js';
-import { MachineError, type EngineSettings } from '../engine.js';
+import { MachineError, type OwnedEngineSettings } from '../engine.js';
 import { ignoringGone, isConflict, isNotFound, messageOf, statusOf } from './errors.js';
 import { volumeMount } from './host-config.js';
 import { listContainers, type OurContainer } from './inventory.js';
 import { lonelySandboxOf, writeOwner, type SandboxOwner } from './sandbox-owner.js';
-import { LABEL_ENGINE, LABEL_SHAPE, LABEL_VOLUME, slotName, volumeName, warmName } from './names.js';
+import { ownerLabels, LABEL_SHAPE, LABEL_VOLUME, slotName, volumeName, warmName } from './names.js';
 
 /**
  * A sandbox is the part of a machine that can be made before its job comes: a container that holds the network namespace and a
@@ -35,17 +35,17 @@ const CLAIM_ATTEMPTS = 20;
  */
 export async function claimSandbox(
   docker: Docker,
-  settings: EngineSettings,
+  settings: OwnedEngineSettings,
   owner: SandboxOwner,
   network: SandboxNetwork | undefined,
 ): Promise<Sandbox> {
   for (let attempt = 0; attempt < CLAIM_ATTEMPTS; attempt++) {
-    const containers = await listContainers(docker, settings.name);
+    const containers = await listContainers(docker, settings);
     const own = await lonelySandboxOf(docker, containers, owner.machine);
     if (own !== undefined) return await takeOver(docker, own);
     const slot = freeSlots(settings, containers)[0];
     if (slot === undefined) break;
-    const name = slotName(settings.name, slot);
+    const name = slotName(settings, slot);
     const warm = network === undefined ? containers.find((container) => isWarm(settings, container)) : undefined;
     try {
       if (warm === undefined) return await createSandbox(docker, settings, name, { owner, network });
@@ -84,26 +84,26 @@ async function takeOver(docker: Docker, own: OurContainer): Promise<Sandbox> {
   return { id: own.id, volume: own.volume ?? '', warm: false };
 }
 
-export function freeSlots(settings: EngineSettings, containers: OurContainer[]): number[] {
+export function freeSlots(settings: OwnedEngineSettings, containers: OurContainer[]): number[] {
   const taken = new Set(containers.map((container) => container.slot));
   return Array.from({ length: settings.capacity }, (_, slot) => slot).filter((slot) => !taken.has(slot));
 }
 
 /** Makes warm sandboxes until there are as many as configured; older shapes go. */
-export async function keepWarm(docker: Docker, settings: EngineSettings): Promise<void> {
-  const containers = await listContainers(docker, settings.name);
+export async function keepWarm(docker: Docker, settings: OwnedEngineSettings): Promise<void> {
+  const containers = await listContainers(docker, settings);
   const named = containers.filter((container) => hasWarmName(settings, container));
   const usable = named.filter((container) => isWarm(settings, container) || isBeingMade(settings, container));
   const stale = named.filter((container) => !usable.includes(container));
   await Promise.all(stale.map((container) => removeWarm(docker, container)));
   const missing = Math.min(settings.warm, freeSlots(settings, containers).length) - usable.length;
   for (let made = 0; made < missing; made++) {
-    await createSandbox(docker, settings, warmName(settings.name, randomName()), {});
+    await createSandbox(docker, settings, warmName(settings, randomName()), {});
   }
 }
 
-export async function dropWarm(docker: Docker, settings: EngineSettings): Promise<void> {
-  const containers = await listContainers(docker, settings.name);
+export async function dropWarm(docker: Docker, settings: OwnedEngineSettings): Promise<void> {
+  const containers = await listContainers(docker, settings);
   const warm = containers.filter((container) => hasWarmName(settings, container));
   await Promise.all(warm.map((container) => removeWarm(docker, container)));
 }
@@ -121,13 +121,13 @@ export async function removeSandbox(docker: Docker, container: string, volume: s
 
 async function createSandbox(
   docker: Docker,
-  settings: EngineSettings,
+  settings: OwnedEngineSettings,
   name: string,
   { owner, network }: { owner?: SandboxOwner; network?: SandboxNetwork | undefined },
 ): Promise<Sandbox> {
-  const volume = volumeName(settings.name, randomName());
+  const volume = volumeName(settings, randomName());
   const ownLabels = {
-    [LABEL_ENGINE]: settings.name,
+    ...ownerLabels(settings),
     [LABEL_JOB]: owner?.job ?? '',
     ...(owner === undefined ? {} : { [LABEL_MACHINE]: owner.machine }),
     [LABEL_ROLE]: 'sandbox',
@@ -168,7 +168,7 @@ async function createSandbox(
 }
 
 /** Settings that a finished sandbox can no longer change. */
-function shapeOf(settings: EngineSettings): string {
+function shapeOf(settings: OwnedEngineSettings): string {
   const {
     helperImage,
     networkMode,
@@ -194,18 +194,18 @@ function shapeOf(settings: EngineSettings): string {
   return createHash('sha256').update(shape).digest('hex').slice(0, 16);
 }
 
-function hasWarmName(settings: EngineSettings, container: OurContainer): boolean {
-  return container.name.startsWith(warmName(settings.name, ''));
+function hasWarmName(settings: OwnedEngineSettings, container: OurContainer): boolean {
+  return container.name.startsWith(warmName(settings, ''));
 }
 
-function isWarm(settings: EngineSettings, container: OurContainer): boolean {
+function isWarm(settings: OwnedEngineSettings, container: OurContainer): boolean {
   return hasWarmName(settings, container) && container.state === 'running' && container.shape === shapeOf(settings);
 }
 
 /** By another round of `keepWarm`, or by one that has died: then it is made no longer after this time. */
 const MAKING_MS = 60_000;
 
-function isBeingMade(settings: EngineSettings, { state, shape, createdAtMs }: OurContainer): boolean {
+function isBeingMade(settings: OwnedEngineSettings, { state, shape, createdAtMs }: OurContainer): boolean {
   return state === 'created' && shape === shapeOf(settings) && Date.now() - createdAtMs < MAKING_MS;
 }
 

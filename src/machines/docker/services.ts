@@ -2,17 +2,17 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type Docker from 'dockerode';
 import { pack } from 'tar-stream';
 import { LABEL_JOB, LABEL_MACHINE, LABEL_ROLE } from '../../contracts/names.js';
-import type { EngineSettings, MachineDescription, MachineRequest, ServiceRequest } from '../engine.js';
+import type { OwnedEngineSettings, MachineDescription, MachineRequest, ServiceRequest } from '../engine.js';
 import { ignoringGone, isConflict } from './errors.js';
 import { hostConfig } from './host-config.js';
 import type { ImageFacts } from './images.js';
-import { containerName, LABEL_ENGINE, networkName } from './names.js';
+import { containerName, networkName, ownerLabels } from './names.js';
 
 export type ServiceOutcome = MachineDescription['services'][number];
 
 interface ServiceStart {
   docker: Docker;
-  settings: EngineSettings;
+  settings: OwnedEngineSettings;
   request: MachineRequest;
   network: string;
   services: { request: ServiceRequest; image: ImageFacts }[];
@@ -23,7 +23,7 @@ interface ServiceStart {
 /** Only a job with services pays for a network of its own. */
 export async function createJobNetwork(
   docker: Docker,
-  settings: EngineSettings,
+  settings: OwnedEngineSettings,
   request: MachineRequest,
 ): Promise<string> {
   const name = networkName(request.machine);
@@ -83,8 +83,8 @@ export function serviceAliases(service: Pick<ServiceRequest, 'name' | 'aliases'>
   return [...new Set([path.replaceAll('/', '__'), path.replaceAll('/', '-'), ...service.aliases])];
 }
 
-function labels(settings: EngineSettings, request: MachineRequest): Record<string, string> {
-  return { [LABEL_ENGINE]: settings.name, [LABEL_JOB]: request.job, [LABEL_MACHINE]: request.machine };
+function labels(settings: OwnedEngineSettings, request: MachineRequest): Record<string, string> {
+  return { ...ownerLabels(settings), [LABEL_JOB]: request.job, [LABEL_MACHINE]: request.machine };
 }
 
 async function createOrFind(docker: Docker, options: Docker.ContainerCreateOptions): Promise<Docker.Container> {

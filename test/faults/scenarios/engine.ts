@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { present } from '../../support/faults/play.js';
 import type { Proxy } from '../../support/faults/proxy.js';
 import type { Scenario, Scene } from '../../support/faults/scenario.js';
 import { docker } from '../../support/stack.js';
@@ -91,81 +92,83 @@ export const outOfMemory: Scenario = {
   run: (scene) => traceSays(scene, 'out of memory'),
 };
 
-/** Needs a stack whose engine is behind the proxy. */
-export function engineConnectionScenarios(proxy: () => Proxy): Scenario[] {
-  return [
-    {
-      name: 'engine connection cut for 15 s while the script runs',
-      job: { lines: 200 },
-      async run(scene) {
-        await scene.line(10);
-        await proxy().cut();
-        await delay(15_000);
-        await proxy().restore();
-        scene.repaired();
-      },
-    },
-    {
-      name: 'engine connection silent for 15 s while the script runs',
-      job: { lines: 200 },
-      async run(scene) {
-        await scene.line(10);
-        proxy().stall();
-        await delay(15_000);
-        await proxy().restore();
-        scene.repaired();
-      },
-    },
-    {
-      name: 'engine connections die without a word, new ones are carried',
-      job: { lines: 100 },
-      async run(scene) {
-        await scene.line(10);
-        proxy().forget();
-        scene.repaired();
-      },
-    },
-    {
-      name: 'engine connection cut, and the worker killed meanwhile',
-      job: { lines: 200 },
-      async run(scene) {
-        await scene.line(10);
-        await proxy().cut();
-        await delay(2_000);
-        await scene.stack.worker().stop('SIGKILL');
-        const started = scene.stack.startWorker();
-        await delay(4_000);
-        await proxy().restore();
-        await started;
-        scene.repaired();
-      },
-    },
-    {
-      name: 'engine connection cut as the script ends',
-      job: { lines: 30 },
-      async run(scene) {
-        await scene.line(28);
-        await proxy().cut();
-        await delay(6_000);
-        await proxy().restore();
-        scene.repaired();
-      },
-    },
-    {
-      name: 'engine connection cut again and again',
-      job: { lines: 150 },
-      async run(scene) {
-        for (let cut = 0; cut < 12; cut++) {
-          await delay(700);
-          await proxy().cut();
-          await delay(300);
-          await proxy().restore();
-        }
-        scene.repaired();
-      },
-    },
-  ];
+function linkOf(scene: Scene): Proxy {
+  return present(scene.ground.engineLink, 'an engine behind a proxy');
 }
+
+/** For a ground whose engine is behind a proxy. */
+export const engineConnectionScenarios: Scenario[] = [
+  {
+    name: 'engine connection cut for 15 s while the script runs',
+    job: { lines: 200 },
+    async run(scene) {
+      await scene.line(10);
+      await linkOf(scene).cut();
+      await delay(15_000);
+      await linkOf(scene).restore();
+      scene.repaired();
+    },
+  },
+  {
+    name: 'engine connection silent for 15 s while the script runs',
+    job: { lines: 200 },
+    async run(scene) {
+      await scene.line(10);
+      linkOf(scene).stall();
+      await delay(15_000);
+      await linkOf(scene).restore();
+      scene.repaired();
+    },
+  },
+  {
+    name: 'engine connections die without a word, new ones are carried',
+    job: { lines: 100 },
+    async run(scene) {
+      await scene.line(10);
+      linkOf(scene).forget();
+      scene.repaired();
+    },
+  },
+  {
+    name: 'engine connection cut, and the worker killed meanwhile',
+    job: { lines: 200 },
+    async run(scene) {
+      await scene.line(10);
+      await linkOf(scene).cut();
+      await delay(2_000);
+      await scene.stack.worker().stop('SIGKILL');
+      const started = scene.stack.startWorker();
+      await delay(4_000);
+      await linkOf(scene).restore();
+      await started;
+      scene.repaired();
+    },
+  },
+  {
+    name: 'engine connection cut as the script ends',
+    job: { lines: 30 },
+    async run(scene) {
+      await scene.line(28);
+      await linkOf(scene).cut();
+      await delay(6_000);
+      await linkOf(scene).restore();
+      scene.repaired();
+    },
+  },
+  {
+    name: 'engine connection cut again and again',
+    job: { lines: 150 },
+    async run(scene) {
+      for (let cut = 0; cut < 12; cut++) {
+        await delay(700);
+        await linkOf(scene).cut();
+        await delay(300);
+        await linkOf(scene).restore();
+      }
+      scene.repaired();
+    },
+  },
+];
 
 export const engineScenarios: Scenario[] = [
   containerRemoved,

@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Scenario, Scene } from '../../support/faults/scenario.js';
 import { until } from '../../support/processes.js';
-import { docker, TEST_IMAGE, type Stack } from '../../support/stack.js';
+import type { Ground } from '../../support/faults/ground.js';
+import { docker, TEST_IMAGE } from '../../support/stack.js';
 
 async function killAndReplace(scene: Scene): Promise<void> {
   await scene.stack.worker().stop('SIGKILL');
@@ -61,7 +62,7 @@ export const killedWhileProvisioning: Scenario = {
 };
 
 /** `ssh` of this job's git: slow, and it counts how often it was asked. */
-function slowRepository(stack: Stack): void {
+function slowRepository({ stack }: Ground): void {
   const repository = join(stack.shared, 'repo');
   const git = (...args: string[]) =>
     execFileSync('git', ['-C', repository, '-c', 'user.name=t', '-c', 'user.email=t@example.com', ...args]);

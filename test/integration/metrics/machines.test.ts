@@ -9,6 +9,7 @@ import { MetricsDocument } from '../../../src/metrics/document.js';
 import { readUsage } from '../../../src/metrics/usage-log.js';
 import { createDockerClient } from '../../../src/machines/docker/client.js';
 import { createSampler } from '../../../src/machines/docker/sampler.js';
+import { readInstallation } from '../../../src/client/installation.js';
 import { parseConfig } from '../../../src/config/load.js';
 import { jobKeys } from '../../../src/store/keys.js';
 import { until } from '../../support/processes.js';
@@ -222,7 +223,8 @@ describe('the kernel’s files and the engine’s API', () => {
       name: 'compare',
       script: [burn(1), 'sleep 60'],
     });
-    const settings = parseConfig({ engines: [{ name: stack.engine }] }, 'test').engines[0]!;
+    const config = parseConfig({ engines: [{ name: stack.engine }] }, 'test');
+    const settings = { ...config.engines[0]!, installation: await readInstallation(stack.client.temporal, config) };
     const docker_ = createDockerClient(settings.docker);
     const sample = async (files: object | undefined) =>
       (await createSampler({ docker: docker_, settings, files }).sample()).find((each) => each.job === job.workflowId);

@@ -98,7 +98,7 @@ export async function startCoordinator(options: CoordinatorOptions = {}): Promis
       if (endpoint === undefined) return reply(response, { status: 404 });
       checkHeaders(endpoint, call);
       const id = Number(/^jobs\/(\d+)/.exec(call.path)?.[1]);
-      const final = endpoint === 'update' && /"state":\s*"(?:success|failed)"/.test(call.body.toString('utf8'));
+      const final = endpoint === 'update' && isFinalReport(call);
       const artifactType = endpoint === 'upload' ? (call.query.get('artifact_type') ?? 'archive') : undefined;
       checkPatience(endpoint, id);
       const fault = faults.take(endpoint, {
@@ -264,6 +264,7 @@ export async function startCoordinator(options: CoordinatorOptions = {}): Promis
       );
     }
     if (job.status !== 'running' && job.status !== 'canceling') {
+      if (endpoint === 'update' && isFinalReport(call)) job.lateReports += 1;
       if (endpoint !== 'update' && job.final !== undefined && !job.answerLost) {
         violation(`${endpoint} of job ${String(id)} after its final status`);
       }
@@ -312,6 +313,7 @@ export async function startCoordinator(options: CoordinatorOptions = {}): Promis
       violation(`trace: a gap, ${String(start)} after ${String(job.trace.length)} bytes`);
     }
     if (start === job.trace.length) job.trace = Buffer.concat([job.trace, body]);
+    else job.misplaced += 1;
     if (job.trace.length !== end) return { status: 416, headers: { Range: `0-${String(job.trace.length)}` } };
     return {
       status: 202,
@@ -495,6 +497,10 @@ export async function startCoordinator(options: CoordinatorOptions = {}): Promis
       await Promise.all([server, storage].map((each) => closeServer(each)));
     },
   };
+}
+
+function isFinalReport({ body }: Call): boolean {
+  return /"state":\s*"(?:success|failed)"/.test(body.toString('utf8'));
 }
 
 function tokenInBody({ body }: Call): string | undefined {

@@ -37,6 +37,10 @@ export interface CoordinatorJob {
   final: FinalReport | undefined;
   handedOver: number;
   patches: number;
+  /** Chunks of the log that did not begin at its end: repetitions, and those of a writer that was overtaken. */
+  misplaced: number;
+  /** Final reports after the one that decided. */
+  lateReports: number;
   keepAlives: number;
   touchedAtMs: number;
   runningAtMs: number;
@@ -84,6 +88,8 @@ export function createJob(id: number, payload: Record<string, unknown>, options:
     final: undefined,
     handedOver: 0,
     patches: 0,
+    misplaced: 0,
+    lateReports: 0,
     keepAlives: 0,
     touchedAtMs: Date.now(),
     runningAtMs: 0,

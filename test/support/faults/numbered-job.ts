@@ -14,12 +14,20 @@ export interface NumberedJob {
 /**
  * @param options.afterSeconds how long after_script takes
  * @param options.pauseSeconds between two lines
+ * @param options.before commands before the lines, `then` after them
  * @param options.more keywords of the job file that the scenario wants besides
  */
 export function numberedJob(
-  options: { lines?: number; pauseSeconds?: number; afterSeconds?: number; more?: Record<string, unknown> } = {},
+  options: {
+    lines?: number;
+    pauseSeconds?: number;
+    afterSeconds?: number;
+    before?: string[];
+    then?: string[];
+    more?: Record<string, unknown>;
+  } = {},
 ): NumberedJob {
-  const { lines = 60, pauseSeconds = 0.1, afterSeconds = 0, more = {} } = options;
+  const { lines = 60, pauseSeconds = 0.1, afterSeconds = 0, before = [], then = [], more = {} } = options;
   const id = `fault-${randomBytes(4).toString('hex')}`;
   return {
     id,
@@ -28,11 +36,31 @@ export function numberedJob(
       image: TEST_IMAGE,
       script: [
         `echo run >>/shared/${id}.runs`,
+        ...before,
         `i=0; while [ $i -lt ${String(lines)} ]; do i=$((i+1)); echo "line $i of ${id}"; sleep ${String(pauseSeconds)}; done`,
+        ...then,
       ],
       after_script: [`echo run >>/shared/${id}.after; sleep ${String(afterSeconds)}`, `echo "after_script of ${id}"`],
       ...more,
     },
+  };
+}
+
+/** The same job as GitLab would hand it over: fields of the payload (`test/support/coordinator/payload.ts`). */
+export function asPayload(job: NumberedJob): Record<string, unknown> {
+  const { image, script, after_script, ...more } = job.definition as {
+    image: unknown;
+    script: string[];
+    after_script: string[];
+  };
+  const step = { timeout: 3600, when: 'on_success', allow_failure: false };
+  return {
+    image: typeof image === 'string' ? { name: image } : image,
+    steps: [
+      { ...step, name: 'script', script },
+      { ...step, name: 'after_script', script: after_script, when: 'always', allow_failure: true },
+    ],
+    ...more,
   };
 }
 

@@ -9,6 +9,8 @@ export interface Proxy {
   stall(): void;
   /** The connections that are open carry nothing any more and are never closed; new ones are carried. */
   forget(): void;
+  /** Requests that begin so (`DELETE /containers/`) are not carried, and nothing after them on their connection. */
+  hold(beginning: string): void;
   restore(): Promise<void>;
   close(): Promise<void>;
 }
@@ -19,6 +21,9 @@ export async function startProxy(target: ProxyTarget, port = 0): Promise<Proxy> 
   const sockets = new Set<Socket>();
   const forgotten = new Set<Socket>();
   let stalled = false;
+  let held: string | undefined;
+  /** Connections that wait with what they have not carried. */
+  const holding = new Map<Socket, () => void>();
   let server: Server | undefined;
 
   function join(client: Socket): void {
@@ -29,16 +34,22 @@ export async function startProxy(target: ProxyTarget, port = 0): Promise<Proxy> 
     ] as const) {
       sockets.add(from);
       if (stalled) from.pause();
-      from.on('data', (chunk) => {
+      from.on('data', (chunk: Buffer) => {
+        if (from === client && held !== undefined && chunk.toString('latin1', 0, held.length) === held) {
+          from.pause();
+          holding.set(from, () => to.write(chunk));
+          return;
+        }
         if (!to.write(chunk)) from.pause();
       });
       to.on('drain', () => {
-        if (!stalled) from.resume();
+        if (!stalled && !holding.has(from)) from.resume();
       });
       from.on('end', () => to.end());
       from.on('error', () => to.destroy());
       from.on('close', () => {
         sockets.delete(from);
+        holding.delete(from);
         to.destroy();
       });
     }
@@ -82,8 +93,14 @@ export async function startProxy(target: ProxyTarget, port = 0): Promise<Proxy> 
         sockets.delete(socket);
       }
     },
+    hold(beginning) {
+      held = beginning;
+    },
     async restore() {
       stalled = false;
+      held = undefined;
+      for (const carry of holding.values()) carry();
+      holding.clear();
       for (const socket of sockets) socket.resume();
       if (server === undefined) await listen(bound);
     },

@@ -4,7 +4,13 @@ import type { Figures, Scenario } from './scenario.js';
 
 /** What a scenario must come to. Each entry that is not so is a broken promise. */
 export function brokenPromises(figures: Figures, scenario: Scenario): string[] {
-  const { state = 'success', failureReason = null, runs = 1, linesMayBeLost = false } = scenario.expect ?? {};
+  const {
+    state = 'success',
+    failureReason = null,
+    runs = 1,
+    linesMayBeLost = false,
+    coordinator,
+  } = scenario.expect ?? {};
   const wanted: [keyof Figures, unknown][] = [
     ['jobsLost', 0],
     ['state', state],
@@ -15,10 +21,37 @@ export function brokenPromises(figures: Figures, scenario: Scenario): string[] {
     ['outOfOrder', 0],
     ['leftovers', 0],
     ['checksumWrong', 0],
+    ['coordinator', coordinator ?? (scenario.gitlab === undefined ? '' : state)],
+    ['violations', 0],
+    ['traceDiffers', 0],
   ];
   return wanted
     .filter(([name, value]) => figures[name] !== value)
     .map(([name, value]) => `${name} is ${String(figures[name])}, promised is ${String(value)}`);
+}
+
+/** Of a scenario that did not come to its end. */
+export function failedFigures({ name }: Scenario, error: unknown): Figures {
+  const [reason = ''] = String(error).split('\n');
+  return {
+    scenario: name,
+    jobsLost: 1,
+    state: 'unknown',
+    failureReason: null,
+    runs: 0,
+    afterRuns: 0,
+    linesLost: 0,
+    linesDoubled: 0,
+    outOfOrder: 0,
+    secondsUntilMoved: null,
+    leftovers: 0,
+    checksumWrong: 0,
+    coordinator: '',
+    violations: 0,
+    traceDiffers: 0,
+    tookSeconds: 0,
+    broken: [reason],
+  };
 }
 
 const COLUMNS: [string, (figures: Figures) => string][] = [
@@ -35,6 +68,8 @@ const COLUMNS: [string, (figures: Figures) => string][] = [
   ['leftovers', (figures) => String(figures.leftovers)],
   ['state', (figures) => figures.failureReason ?? figures.state],
   ['coordinator', (figures) => (figures.coordinator === '' ? '-' : figures.coordinator)],
+  ['violations', (figures) => String(figures.violations + figures.traceDiffers)],
+  ['took', (figures) => `${figures.tookSeconds.toFixed(0)} s`],
 ];
 
 export function figuresTable(all: readonly Figures[]): string {
@@ -50,9 +85,9 @@ export function figuresTable(all: readonly Figures[]): string {
     .join('\n');
 }
 
-/** `.holdfast/faults/<group>.json`, from which `npm run test:faults` makes the table of all groups. */
+/** `test-output/faults/<group>.json`, from which `npm run test:faults` makes the table of all groups. */
 export function writeFigures(group: string, all: readonly Figures[]): void {
-  const directory = join('.holdfast', 'faults');
+  const directory = join('test-output', 'faults');
   mkdirSync(directory, { recursive: true });
   writeFileSync(join(directory, `${group}.json`), `${JSON.stringify(all, null, 2)}\n`);
 }

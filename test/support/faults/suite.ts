@@ -1,34 +1,43 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { startStack, type Stack } from '../stack.js';
-import { brokenPromises, figuresTable, writeFigures } from './report.js';
-import { playScenario, type Figures, type Scenario } from './scenario.js';
+import { startGround, type Ground } from './ground.js';
+import { leftoversOf, playScenario } from './play.js';
+import { failedFigures, figuresTable, writeFigures } from './report.js';
+import type { Figures, Scenario } from './scenario.js';
 
-/** A test a scenario, one after another on one stack, and the figures of all at the end. */
-export function faultSuite(
-  group: string,
-  scenarios: readonly Scenario[],
-  start: () => Promise<Stack> = startStack,
-): void {
+export interface SuiteOptions {
+  start?: () => Promise<Ground>;
+  /** The scenarios break nothing that another one's job stands on: all at once, as many as the engine has slots. */
+  together?: boolean;
+}
+
+/** A test a scenario, all on one stack, and the figures of all at the end. */
+export function faultSuite(group: string, scenarios: readonly Scenario[], options: SuiteOptions = {}): void {
   describe(`${group}: nothing is lost, run twice or left behind`, () => {
-    let stack: Stack;
+    let ground: Ground;
     const figures: Figures[] = [];
 
     beforeAll(async () => {
-      stack = await start();
+      ground = await (options.start ?? startGround)();
     });
 
     afterAll(async () => {
-      await stack.close();
+      const leftovers = await leftoversOf(ground.stack);
+      await ground.close();
       writeFigures(group, figures);
       process.stdout.write(`\n${figuresTable(figures)}\n`);
+      expect(leftovers).toBe(0);
     });
 
     for (const scenario of scenarios) {
-      it(scenario.name, async () => {
-        const result = await playScenario(stack, scenario);
+      const test = options.together === true ? it.concurrent : it;
+      test(scenario.name, async () => {
+        const result = await playScenario(ground, scenario, options.together !== true).catch((error: unknown) => {
+          figures.push(failedFigures(scenario, error));
+          throw error;
+        });
         figures.push(result);
 
-        expect(brokenPromises(result, scenario)).toEqual([]);
+        expect(result.broken).toEqual([]);
       });
     }
   });

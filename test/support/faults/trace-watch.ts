@@ -1,6 +1,3 @@
-import type { Store } from '../../../src/store/store.js';
-import { jobKeys } from '../../../src/store/keys.js';
-
 const LOOK_MS = 50;
 
 /** Notes when a job's trace grew, so that a scenario can say how long it stood still. */
@@ -10,12 +7,12 @@ export interface TraceWatch {
   stop(): void;
 }
 
-export function watchTrace(store: Store, workflowId: string): TraceWatch {
+export function watchTrace(traceSize: () => Promise<number>): TraceWatch {
   const growths: number[] = [];
   let size = 0;
   const timer = setInterval(() => {
-    void store.size(jobKeys.trace(workflowId)).then(
-      (now = 0) => {
+    void traceSize().then(
+      (now) => {
         if (now > size) growths.push(Date.now());
         size = Math.max(size, now);
       },

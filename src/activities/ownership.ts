@@ -1,0 +1,69 @@
+import { ApplicationFailure } from '@temporalio/common';
+import type { JobApi } from '../gitlab/client.js';
+
+/** Below the heartbeat timeout of `workflows/activity-stubs.ts` (8 s), after which the server gives the activity to another worker. */
+const LEASE_MS = 6_000;
+
+/**
+ * Whether an attempt of an activity may still act outside. A process that was paused (SIGSTOP, a suspended machine, a debugger)
+ * wakes in the middle of its work and knows nothing of the successor that has gone on meanwhile; the server tells it with the
+ * answer to a heartbeat, which is too late for what it does until then. Its own clock tells at once: who has not beaten in time
+ * has lost the activity.
+ */
+export interface Ownership {
+  /** Aborts when the activity was lost. */
+  readonly signal: AbortSignal;
+  /** A heartbeat goes out now. */
+  beat(): void;
+  /** @throws ApplicationFailure `OVERSLEPT`, retryable: should nobody else have the activity, the server gives it out again */
+  assertHeld(): void;
+}
+
+/** @param now a clock that goes on while the process is paused, in milliseconds, and does not jump */
+export function createOwnership(now: () => number = () => performance.now()): Ownership {
+  const lost = new AbortController();
+  let beatAtMs = now();
+
+  function assertHeld(): void {
+    if (now() - beatAtMs > LEASE_MS) lost.abort(overslept());
+    lost.signal.throwIfAborted();
+  }
+
+  return {
+    signal: lost.signal,
+    assertHeld,
+    beat() {
+      if (now() - beatAtMs > LEASE_MS) lost.abort(overslept());
+      else beatAtMs = now();
+    },
+  };
+}
+
+/** The coordinator does not fence two holders of a job's token, so each of them asks itself before it says anything. */
+export function fencedJobApi(job: JobApi, { assertHeld }: Pick<Ownership, 'assertHeld'>): JobApi {
+  return {
+    async patchTrace(chunk, signal) {
+      assertHeld();
+      return await job.patchTrace(chunk, signal);
+    },
+    async updateJob(update, signal) {
+      assertHeld();
+      return await job.updateJob(update, signal);
+    },
+    async uploadArtifact(artifact, signal) {
+      assertHeld();
+      return await job.uploadArtifact(artifact, signal);
+    },
+  };
+}
+
+/** Another worker may have the activity by now. */
+export function overslept(): ApplicationFailure {
+  return ApplicationFailure.create({
+    type: 'OVERSLEPT',
+    message: 'This worker was paused for longer than its heartbeats may be late; another one may have gone on',
+    nonRetryable: false,
+    nextRetryDelay: '100ms',
+    category: 'BENIGN',
+  });
+}

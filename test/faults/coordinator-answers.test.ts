@@ -1,0 +1,8 @@
+import { startGround } from '../support/faults/ground.js';
+import { faultSuite } from '../support/faults/suite.js';
+import { answerScenarios } from './scenarios/coordinator.js';
+
+faultSuite('coordinator-answers', answerScenarios, {
+  start: () => startGround({ gitlab: {}, stack: { prometheus: false, engine: { capacity: 6 } } }),
+  together: true,
+});

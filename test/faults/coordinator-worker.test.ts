@@ -1,0 +1,7 @@
+import { startGround } from '../support/faults/ground.js';
+import { faultSuite } from '../support/faults/suite.js';
+import { coordinatorWorkerScenarios } from './scenarios/coordinator.js';
+
+faultSuite('coordinator-worker', coordinatorWorkerScenarios, {
+  start: () => startGround({ gitlab: {}, stack: { prometheus: false } }),
+});

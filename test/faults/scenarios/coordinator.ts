@@ -1,0 +1,321 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { FaultAction } from '../../support/coordinator/faults.js';
+import { isOver } from '../../support/coordinator/job.js';
+import type { Scenario, Scene } from '../../support/faults/scenario.js';
+import { until } from '../../support/processes.js';
+
+/** As GitLab's payload has it. */
+const ARTIFACT = { artifacts: [{ name: 'kept', paths: ['made'], when: 'always' }] };
+const MAKES_ARTIFACT = { before: ['head -c 100000 /dev/urandom >made'], more: ARTIFACT };
+
+/** Waits until the build is over, whatever the coordinator knows of it. */
+async function buildIsOver(scene: Scene): Promise<void> {
+  await until('the end of the build', async () => (await scene.status()).state === 'finishing', 90_000);
+}
+
+/** While it goes on, the job's script prints on: the store's trace is the proof. */
+async function awayFor(scene: Scene, ms: number, how: 'cut' | 'stall' | 'forget'): Promise<void> {
+  const { link } = scene.gitlab();
+  const known = scene.remote().trace.length;
+  if (how === 'cut') await link.cut();
+  else if (how === 'stall') link.stall();
+  else link.forget();
+  const before = (await scene.trace()).length;
+  await delay(ms);
+  if ((await scene.trace()).length <= before) throw new Error('The build stood still while the coordinator was away');
+  if (how !== 'forget' && scene.remote().trace.length > known + 100_000)
+    throw new Error('The coordinator was not away');
+  await link.restore();
+  scene.repaired();
+}
+
+export const refused: Scenario = {
+  name: 'coordinator refuses connections for 10 s while the script runs',
+  job: { lines: 120 },
+  gitlab: { updateInterval: 1 },
+  async run(scene) {
+    await scene.line(10);
+    await awayFor(scene, 10_000, 'cut');
+  },
+};
+
+export const hanging: Scenario = {
+  name: 'coordinator hangs for 15 s while the script runs: connections open, no answer',
+  job: { lines: 170 },
+  gitlab: { updateInterval: 1 },
+  async run(scene) {
+    await scene.line(10);
+    await awayFor(scene, 15_000, 'stall');
+  },
+};
+
+export const halfClosed: Scenario = {
+  name: 'connections to the coordinator die without a word, new ones are carried',
+  job: { lines: 80 },
+  gitlab: { updateInterval: 1 },
+  async run(scene) {
+    await scene.line(10);
+    await awayFor(scene, 1_000, 'forget');
+  },
+};
+
+export const awayAtTheEnd: Scenario = {
+  name: 'coordinator away from the middle of the script until 8 s after its end: trace, artifacts, then the final status',
+  job: { lines: 60, ...MAKES_ARTIFACT },
+  gitlab: { updateInterval: 1 },
+  async run(scene) {
+    await scene.line(10);
+    await scene.gitlab().link.cut();
+    await buildIsOver(scene);
+    await delay(8_000);
+    if (isOver(scene.remote().status)) throw new Error('The coordinator was not away');
+    await scene.gitlab().link.restore();
+    scene.repaired();
+  },
+};
+
+export const awayAndWorkerKilled: Scenario = {
+  name: 'coordinator away, and the worker killed meanwhile',
+  job: { lines: 120 },
+  gitlab: { updateInterval: 1 },
+  async run(scene) {
+    await scene.line(10);
+    await scene.gitlab().link.cut();
+    await delay(2_000);
+    await scene.stack.worker().stop('SIGKILL');
+    await scene.stack.startWorker();
+    await delay(2_000);
+    await scene.gitlab().link.restore();
+    scene.repaired();
+  },
+};
+
+export const workerKilled: Scenario = {
+  name: 'worker killed while the script of a GitLab job runs',
+  job: { lines: 120 },
+  gitlab: { updateInterval: 1 },
+  async run(scene) {
+    await scene.line(10);
+    await scene.stack.worker().stop('SIGKILL');
+    await scene.stack.startWorker();
+    scene.repaired();
+  },
+};
+
+export const workerHandedOver: Scenario = {
+  name: 'worker told to stop (SIGTERM) while a GitLab job runs, and its successor started',
+  job: { lines: 80 },
+  gitlab: { updateInterval: 1 },
+  async run(scene) {
+    await scene.line(10);
+    await scene.stack.worker().stop('SIGTERM');
+    await scene.stack.startWorker();
+    scene.repaired();
+  },
+};
+
+export const workerDrained: Scenario = {
+  name: 'worker drained (SIGQUIT) while a GitLab job runs: it takes no other one and tells GitLab before it ends',
+  job: { lines: 80 },
+  gitlab: { updateInterval: 1 },
+  async run(scene) {
+    await scene.line(10);
+    const old = scene.stack.worker();
+    old.kill('SIGQUIT');
+    const { coordinator } = scene.gitlab();
+    const exit = await old.exited;
+    if (exit !== 0) throw new Error(`The drained worker ended with ${String(exit)}`);
+    if (scene.remote().status !== 'success') throw new Error(`It left GitLab with ${scene.remote().status}`);
+    const late = coordinator.addJob({ script: ['true'] });
+    await delay(2_000);
+    if (late.handedOver > 0) throw new Error('A drained worker has taken a job');
+    await scene.stack.startWorker();
+    await coordinator.untilOver(late.id);
+  },
+};
+
+/** GitLab does not fence two holders of a token: the one that was overtaken has to keep silent by itself. */
+export const pausedAndOvertaken: Scenario = {
+  name: 'worker of a GitLab job paused for 30 s (SIGSTOP), overtaken, continued: one writer of the trace, one final status',
+  job: { lines: 380 },
+  gitlab: { updateInterval: 1 },
+  async run(scene) {
+    await scene.line(10);
+    const old = scene.stack.worker();
+    old.kill('SIGSTOP');
+    const stoppedAt = Date.now();
+    await scene.stack.startWorker({ beside: true });
+    scene.repaired();
+    await delay(30_000 - (Date.now() - stoppedAt));
+    const { misplaced } = scene.remote();
+    old.kill('SIGCONT');
+    await scene.line(350);
+    const more = scene.remote().misplaced - misplaced;
+    // Whoever has the job next may begin at an offset of before, once. Two writers would trip over each other again and again.
+    if (more > 1) throw new Error(`The overtaken worker wrote to the trace ${String(more)} times`);
+    await scene.stack.worker().stop('SIGTERM');
+  },
+};
+
+/** Paused in the moment in which the final status is due: its successor sends it. */
+export const pausedAtTheEnd: Scenario = {
+  name: 'worker of a GitLab job paused as the script ends, overtaken, continued after the final status',
+  job: { lines: 20 },
+  gitlab: { updateInterval: 1 },
+  async run(scene) {
+    await scene.line(20);
+    const old = scene.stack.worker();
+    old.kill('SIGSTOP');
+    await scene.stack.startWorker({ beside: true });
+    await scene.gitlab().coordinator.untilOver(scene.remote().id, 60_000);
+    const { lateReports } = scene.remote();
+    old.kill('SIGCONT');
+    await delay(3_000);
+    const more = scene.remote().lateReports - lateReports;
+    if (more > 0) throw new Error(`The overtaken worker sent ${String(more)} more final statuses`);
+    await scene.stack.worker().stop('SIGTERM');
+    await scene.stack.startWorker();
+    await old.stop('SIGTERM');
+  },
+};
+
+export const coordinatorScenarios: Scenario[] = [refused, hanging, halfClosed, awayAtTheEnd, awayAndWorkerKilled];
+
+export const coordinatorWorkerScenarios: Scenario[] = [
+  workerKilled,
+  workerHandedOver,
+  workerDrained,
+  pausedAndOvertaken,
+  pausedAtTheEnd,
+];
+
+/** Faults of single answers: no job notices another one's. */
+function answerFault(
+  name: string,
+  fault: { action: FaultAction; times: number; final?: boolean; endpoint?: 'trace' | 'upload' | 'update' },
+): Scenario {
+  return {
+    name,
+    job: { lines: 60, ...MAKES_ARTIFACT },
+    gitlab: { updateInterval: 1 },
+    async run(scene) {
+      await scene.line(5);
+      const { endpoint = 'trace', action, times, final } = fault;
+      scene.gitlab().coordinator.faults.add({
+        endpoint,
+        action,
+        times,
+        job: scene.remote().id,
+        ...(final === true ? { when: (request) => request.final } : {}),
+      });
+      await scene.handle.result();
+      const { artifacts } = scene.remote();
+      if (artifacts.length !== 1) throw new Error(`The coordinator has ${String(artifacts.length)} artifacts, not 1`);
+    },
+  };
+}
+
+const quiet: Scenario = {
+  name: 'keep-alive of a silent job fails, and resumes',
+  job: { lines: 5, then: ['sleep 48'] },
+  gitlab: {},
+  async run(scene) {
+    const { coordinator } = scene.gitlab();
+    coordinator.faults.add({
+      endpoint: 'update',
+      action: { kind: 'status', status: 502 },
+      times: 3,
+      job: scene.remote().id,
+    });
+    await scene.line(5);
+    await scene.handle.result();
+    if (scene.remote().keepAlives === 0) throw new Error('No sign of life came through');
+  },
+};
+
+const canceledWhileAway: Scenario = {
+  name: 'job canceled at the coordinator while it cannot be reached',
+  job: { lines: 2000 },
+  gitlab: { updateInterval: 1 },
+  expect: { state: 'canceled', failureReason: 'job_canceled', linesMayBeLost: true },
+  async run(scene) {
+    await scene.line(10);
+    const { coordinator } = scene.gitlab();
+    const { id } = scene.remote();
+    coordinator.faults.add({ endpoint: 'trace', action: { kind: 'reset' }, times: 4, job: id });
+    coordinator.cancel(id);
+  },
+};
+
+export const answerScenarios: Scenario[] = [
+  answerFault('coordinator answers 500, 5 times, to the log', { action: { kind: 'status', status: 500 }, times: 5 }),
+  answerFault('coordinator answers 503 with Retry-After to the log', {
+    action: { kind: 'status', status: 503, headers: { 'Retry-After': '3' } },
+    times: 2,
+  }),
+  answerFault('answers to chunks of the log are lost', { action: { kind: 'loseAnswer' }, times: 5 }),
+  answerFault('answers to chunks of the log break off in their middle', { action: { kind: 'halfAnswer' }, times: 5 }),
+  answerFault('answers to artifacts are lost', { endpoint: 'upload', action: { kind: 'loseAnswer' }, times: 2 }),
+  answerFault('coordinator answers 502 to artifacts', {
+    endpoint: 'upload',
+    action: { kind: 'status', status: 502 },
+    times: 3,
+  }),
+  answerFault('answers to the final status are lost', {
+    endpoint: 'update',
+    action: { kind: 'loseAnswer' },
+    times: 2,
+    final: true,
+  }),
+  answerFault('coordinator hangs at the final status', {
+    endpoint: 'update',
+    action: { kind: 'hang', ms: 6_000 },
+    times: 1,
+    final: true,
+  }),
+  answerFault('coordinator answers 500 to the final status', {
+    endpoint: 'update',
+    action: { kind: 'status', status: 500 },
+    times: 4,
+    final: true,
+  }),
+  quiet,
+  canceledWhileAway,
+];
+
+/** On a ground with a `giveUpAfter` of 10 s. */
+export const goneScenarios: Scenario[] = [
+  {
+    name: 'coordinator away for longer than it keeps a job open: done, undelivered, everything in the store',
+    job: { lines: 60, ...MAKES_ARTIFACT },
+    gitlab: { updateInterval: 1 },
+    expect: { coordinator: 'running, undelivered' },
+    async run(scene) {
+      await scene.line(10);
+      await scene.gitlab().link.cut();
+      scene.repaired();
+      await scene.handle.result();
+      const { artifacts, state } = await scene.status();
+      if (state !== 'success') throw new Error(`The job is ${state}`);
+      if (artifacts.length !== 1) throw new Error(`${String(artifacts.length)} artifacts were kept, not 1`);
+      for (const { key, bytes } of artifacts) {
+        if ((await scene.stack.client.store.size(key)) !== bytes) throw new Error(`The store does not have ${key}`);
+      }
+      await scene.gitlab().link.restore();
+    },
+  },
+  {
+    name: 'coordinator gave the job up by itself while it was away: the build is ended, nothing is sent after its end',
+    job: { lines: 3000 },
+    gitlab: { updateInterval: 1 },
+    expect: { state: 'canceled', failureReason: 'job_canceled', linesMayBeLost: true, coordinator: 'failed' },
+    async run(scene) {
+      await scene.line(10);
+      await scene.gitlab().link.cut();
+      await delay(2_000);
+      scene.gitlab().coordinator.reap(0);
+      await scene.gitlab().link.restore();
+      scene.repaired();
+    },
+  },
+];

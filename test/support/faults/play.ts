@@ -1,0 +1,157 @@
+import type { JobHandle } from '../../../src/client.js';
+import type { CiJobResult } from '../../../src/contracts/ci-job.js';
+import type { TraceComplete } from '../../../src/activities/finish-job.js';
+import { jobKeys } from '../../../src/store/keys.js';
+import { createChecksum } from '../../../src/trace/checksum.js';
+import { until } from '../processes.js';
+import type { Stack } from '../stack.js';
+import type { Ground } from './ground.js';
+import { numberedJob, tally, type NumberedJob } from './numbered-job.js';
+import { brokenPromises } from './report.js';
+import type { Figures, Scenario, Scene } from './scenario.js';
+import { startSubject, type Subject } from './subject.js';
+import { watchTrace } from './trace-watch.js';
+
+const RESULT_MS = 150_000;
+const LINE_MS = 90_000;
+
+/** @param alone nothing else runs on the ground, so whatever is on its engine in the end is left over */
+export async function playScenario(ground: Ground, scenario: Scenario, alone = true): Promise<Figures> {
+  const { stack } = ground;
+  await scenario.prepare?.(ground);
+  const job = numberedJob(scenario.job);
+  const begun = Date.now();
+  const subject = await startSubject(ground, job, scenario.gitlab);
+  const watch = watchTrace(() => subject.traceSize());
+  let repairedAt: number | undefined;
+  try {
+    const handle = await subject.handle();
+    const scene = sceneOf(ground, job, { subject, handle, repaired: () => (repairedAt = Date.now()) });
+    await scenario.run(scene).catch(async (error: unknown) => {
+      throw await withState(error, stack, handle);
+    });
+    const result = await withLimit(handle.result());
+    await scenario.after?.(scene, result);
+    const trace = await readTrace(stack, subject.workflowId);
+    const moved = repairedAt === undefined ? undefined : watch.movedAfter(repairedAt);
+    const figures: Figures = {
+      broken: [],
+      scenario: scenario.name,
+      jobsLost: result === undefined ? 1 : 0,
+      state: result?.state ?? 'no result',
+      failureReason: result?.failureReason ?? null,
+      ...tally(job, trace.toString('utf8'), stack.shared),
+      secondsUntilMoved: moved === undefined || repairedAt === undefined ? null : (moved - repairedAt) / 1000,
+      leftovers: await leftoversOf(stack, alone ? undefined : subject.workflowId),
+      checksumWrong: await checksumWrong(stack, subject.workflowId, trace),
+      ...(await atCoordinator(ground, subject, handle, trace)),
+      tookSeconds: (Date.now() - begun) / 1000,
+    };
+    return { ...figures, broken: brokenPromises(figures, scenario) };
+  } finally {
+    watch.stop();
+  }
+}
+
+function sceneOf(
+  ground: Ground,
+  job: NumberedJob,
+  { subject, handle, repaired }: { subject: Subject; handle: JobHandle; repaired: () => void },
+): Scene {
+  const { stack } = ground;
+  const trace = async () => (await readTrace(stack, subject.workflowId)).toString('utf8');
+  return {
+    ground,
+    stack,
+    job,
+    handle,
+    trace,
+    repaired,
+    gitlab: () => present(ground.gitlab, 'a coordinator'),
+    remote: () => present(subject.remote, 'a job of the coordinator'),
+    status: () => handle.status(),
+    line: (number) =>
+      until(
+        `line ${String(number)}`,
+        async () => (await trace()).includes(`line ${String(number)} of ${job.id}\n`),
+        LINE_MS,
+      ),
+    step: (name) =>
+      until(
+        `step ${name}`,
+        async () => (await handle.status()).steps.some((step) => step.name === name && step.state === 'running'),
+        LINE_MS,
+      ),
+  };
+}
+
+/** Says how the job stood when a scenario could not go on. */
+async function withState(error: unknown, stack: Stack, handle: JobHandle): Promise<Error> {
+  const status: unknown = await handle.flight().catch(String);
+  const containers = stack.leftovers().join(', ');
+  return new Error(`${String(error)}\nThe job: ${JSON.stringify(status)}\nOn the engine: ${containers}`, {
+    cause: error,
+  });
+}
+
+export function present<T>(value: T | undefined, what: string): T {
+  if (value === undefined) throw new Error(`This scenario needs ${what}`);
+  return value;
+}
+
+async function readTrace(stack: Stack, workflowId: string): Promise<Buffer> {
+  return (await stack.client.store.read(jobKeys.trace(workflowId))) ?? Buffer.alloc(0);
+}
+
+/** A job without a result after this time is lost. */
+async function withLimit(result: Promise<CiJobResult>): Promise<CiJobResult | undefined> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<undefined>((resolve) => {
+    timer = setTimeout(() => resolve(undefined), RESULT_MS);
+  });
+  try {
+    return await Promise.race([result, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** The release runs after the final status, so it gets a moment. */
+export async function leftoversOf(stack: Stack, workflowId?: string): Promise<number> {
+  await until('an engine without leftovers', () => stack.leftovers(workflowId).length === 0, 30_000).catch(
+    () => undefined,
+  );
+  return stack.leftovers(workflowId).length;
+}
+
+async function checksumWrong(stack: Stack, workflowId: string, trace: Buffer): Promise<number> {
+  const kept = await stack.client.store.read(jobKeys.traceComplete(workflowId));
+  if (kept === undefined) return 1;
+  const complete = JSON.parse(kept.toString('utf8')) as TraceComplete;
+  const checksum = createChecksum();
+  checksum.update(trace);
+  return complete.bytes === trace.length && complete.checksum === checksum.value() ? 0 : 1;
+}
+
+async function atCoordinator(
+  { gitlab }: Ground,
+  { remote }: Subject,
+  handle: JobHandle,
+  trace: Buffer,
+): Promise<Pick<Figures, 'coordinator' | 'violations' | 'traceDiffers'>> {
+  if (gitlab === undefined || remote === undefined) return { coordinator: '', violations: 0, traceDiffers: 0 };
+  const undelivered = (await handle.status()).summary.includes('Done, undelivered');
+  const about = gitlab.coordinator.violations.filter(
+    (text) => text.includes(`job ${String(remote.id)}`) || !/job \d+/.test(text),
+  );
+  return {
+    coordinator: undelivered ? `${remote.status}, undelivered` : remote.status,
+    violations: about.length,
+    // The copy of a job whose end the coordinator was never told is a beginning of ours.
+    traceDiffers: trace
+      .subarray(0, remote.final === undefined ? remote.trace.length : trace.length)
+      .equals(remote.trace)
+      ? 0
+      : 1,
+  };
+}
