@@ -26,14 +26,10 @@ export function writePastSamples(dataDirectory: string, machines: readonly PastM
     `# TYPE ${name.replace(/_total$/, '')} counter`,
     ...machines.flatMap((past) => pointsOf(past, name, (ms) => (rate * (ms - past.startMs)) / 1000)),
   ]);
-  lines.push('# TYPE holdfast_machine_memory_bytes gauge');
-  lines.push(
-    ...machines.flatMap((past) => pointsOf(past, 'holdfast_machine_memory_bytes', () => PAST_MEMORY_BYTES)),
-    '# EOF',
-    '',
-  );
+  const memory = machines.flatMap((past) => pointsOf(past, 'holdfast_machine_memory_bytes', () => PAST_MEMORY_BYTES));
+  const text = [...lines, '# TYPE holdfast_machine_memory_bytes gauge', ...memory, '# EOF', ''].join('\n');
   const file = join(dataDirectory, 'past.om');
-  writeFileSync(file, lines.join('\n'));
+  writeFileSync(file, text);
   execFileSync('promtool', ['tsdb', 'create-blocks-from', 'openmetrics', file, dataDirectory], { stdio: 'ignore' });
   rmSync(file);
 }
