@@ -1,6 +1,7 @@
 // How long `holdfast metrics replay --failed` takes, with real Temporal, Prometheus and worker; the jobs are seeded.
 // npm run build; npx tsx scripts/bench-replay.ts [jobs=1000] [maxQueries=8]
-import { execFileSync } from 'node:child_process';
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
 import { failedJobs, writeFailedJobs } from '../test/support/prometheus/failed-jobs.js';
 import { startFront } from '../test/support/prometheus/front.js';
 import { writePastSamples } from '../test/support/prometheus/samples.js';
@@ -29,7 +30,8 @@ try {
   await until('the jobs in the list', async () => (await listed()) === count, 120_000);
   const startedAt = performance.now();
   const argv = ['metrics', 'replay', '--failed', '--json', '--rate', '1000', '--config', stack.configFile];
-  const said = execFileSync('bin/holdfast', argv, { encoding: 'utf8', maxBuffer: 1e9 });
+  // Not synchronously: the front answers from this process.
+  const { stdout: said } = await promisify(execFile)('bin/holdfast', argv, { maxBuffer: 1e9 });
   const seconds = (performance.now() - startedAt) / 1000;
   const outcomes = (JSON.parse(said) as { outcome: string }[]).map(({ outcome }) => outcome);
   const uploaded = outcomes.filter((outcome) => outcome === 'uploaded').length;
