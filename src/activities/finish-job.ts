@@ -33,12 +33,19 @@ export function createFinishJob(deps: SharedDeps): Pick<Activities, 'finishJob'>
         await store.settle(jobKeys.trace(input.workflowId));
         const complete: TraceComplete = { bytes, checksum: await checksumOf(store, input.workflowId) };
         await store.write(jobKeys.report(input.workflowId), JSON.stringify({ ...input.report, times: input.times }));
+        await keepStatus(store, input, bytes);
         await store.write(jobKeys.traceComplete(input.workflowId), JSON.stringify(complete));
         hub.grown(input.workflowId);
         count(deps, input);
         return { traceBytes: bytes };
       }),
   };
+}
+
+/** A workflow of an earlier version does not send it. */
+async function keepStatus(store: Store, input: FinishJobInput, traceBytes: number): Promise<void> {
+  if (input.status === undefined) return;
+  await store.write(jobKeys.status(input.workflowId), JSON.stringify({ ...input.status, traceBytes }));
 }
 
 async function checksumOf(store: Store, workflowId: string): Promise<string> {

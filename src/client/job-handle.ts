@@ -63,7 +63,7 @@ export function createJobHandle(deps: JobHandleDeps, workflowId: string): JobHan
   }
 
   async function readNow(): Promise<JobStatus> {
-    return await statusAfterReplay(store, await readStatus(temporal, workflowId, address));
+    return await statusAfterReplay(store, await readStatus(deps, workflowId));
   }
 
   return {

@@ -11,7 +11,7 @@ export function createJobSource(client: Client, store: Store, address: string): 
   return {
     store,
     list: (query) => guarded(() => listJobPage(client, query), address),
-    status: (workflowId) => readStatus(client, workflowId, address),
+    status: (workflowId) => readStatus({ temporal: client, store, address }, workflowId),
     resolve: (id) => guarded(() => resolveJobId(client, id), address),
   };
 }

@@ -1,6 +1,8 @@
 import { WorkflowNotFoundError, type Client } from '@temporalio/client';
 import type { CiJobResult, JobStatus } from '../contracts/ci-job.js';
 import { DEFAULT_POOL, STATUS_QUERY } from '../contracts/names.js';
+import { jobKeys } from '../store/keys.js';
+import type { Store } from '../store/store.js';
 import { closedResult } from './closed-result.js';
 import { JobNotFoundError } from './errors.js';
 import { toSummary, type JobSummary } from './job-list.js';
@@ -8,23 +10,45 @@ import { guarded } from './reach.js';
 
 const STATUS_TIMEOUT_MS = 5_000;
 
+/** A closed job is in the store, too: its version's last worker may be gone for good. */
+const CLOSED_STATUS_TIMEOUT_MS = 1_500;
+
+export interface StatusSources {
+  temporal: Client;
+  store: Store;
+  /** Temporal's, for messages. */
+  address: string;
+}
+
 /** @throws JobNotFoundError, UnreachableError */
-export async function readStatus(temporal: Client, workflowId: string, address: string): Promise<JobStatus> {
+export async function readStatus(sources: StatusSources, workflowId: string): Promise<JobStatus> {
+  const { temporal, store, address } = sources;
   const workflow = temporal.workflow.getHandle(workflowId);
-  const withDeadline = <T>(work: () => Promise<T>) => temporal.withDeadline(Date.now() + STATUS_TIMEOUT_MS, work);
-  const description = await guarded(() => withDeadline(() => workflow.describe()), address).catch((error: unknown) => {
-    throw error instanceof WorkflowNotFoundError
-      ? new JobNotFoundError(`There is no job ${workflowId}`, { cause: error })
-      : error;
-  });
+  const within = <T>(ms: number, work: () => Promise<T>) => temporal.withDeadline(Date.now() + ms, work);
+  const description = await guarded(() => within(STATUS_TIMEOUT_MS, () => workflow.describe()), address).catch(
+    (error: unknown) => {
+      throw error instanceof WorkflowNotFoundError
+        ? new JobNotFoundError(`There is no job ${workflowId}`, { cause: error })
+        : error;
+    },
+  );
   try {
-    return await withDeadline(() => workflow.query<JobStatus>(STATUS_QUERY));
+    const patienceMs = description.status.name === 'RUNNING' ? STATUS_TIMEOUT_MS : CLOSED_STATUS_TIMEOUT_MS;
+    return await within(patienceMs, () => workflow.query<JobStatus>(STATUS_QUERY));
   } catch {
     // No worker to answer, or a job that never came to a status: what Temporal itself knows.
     const summary = toSummary(description);
+    const kept = await readKeptStatus(store, workflowId);
+    if (kept !== undefined) return { ...kept, metrics: summary.metrics ?? kept.metrics };
     if (description.status.name !== 'FAILED') return statusFromSummary(summary);
     return statusOfFailed(summary, await guarded(() => closedResult(temporal, workflowId), address));
   }
+}
+
+/** As it was when the final status was decided; only the metrics may have changed since. */
+async function readKeptStatus(store: Store, workflowId: string): Promise<JobStatus | undefined> {
+  const kept = await store.read(jobKeys.status(workflowId)).catch(() => undefined);
+  return kept === undefined ? undefined : (JSON.parse(kept.toString('utf8')) as JobStatus);
 }
 
 function statusOfFailed(summary: JobSummary, { failureReason, failureMessage }: CiJobResult): JobStatus {

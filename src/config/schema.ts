@@ -282,6 +282,16 @@ const Metrics = z.strictObject({
   key: Text.optional(),
 });
 
+/** Temporal's Worker Deployments: open jobs stay with the version of the worker that began them. */
+const Versioning = z.strictObject({
+  enabled: z.boolean().default(true),
+  promote: z
+    .boolean()
+    .default(true)
+    .describe('a worker makes its version the current one when it starts, unless that is a later release'),
+  lookEvery: duration('5s', { minMs: 1000 }).describe('how often jobs of a version without workers are looked for'),
+});
+
 /** All the numbers of the worker process, with their reasons. */
 const Worker = z.strictObject({
   /** SIGTERM: what is short may end by itself; long work is handed over at once. Contract: stopped within 10 s. */
@@ -297,6 +307,7 @@ const Worker = z.strictObject({
   cachedWorkflows: z.int().min(0).default(200).describe('about 0.3 MB each'),
   /** Leftovers live no longer than one sweep. */
   sweepInterval: duration('60s', { minMs: 1000 }),
+  versioning: Versioning.prefault({}),
 });
 
 /** `/encode` and `/decode` on the metrics server, for Temporal's UI and CLI. */
@@ -356,5 +367,6 @@ export const CONFIG_KEYS: Record<string, readonly string[]> = {
   gitlab: Object.keys(Gitlab.shape),
   metrics: Object.keys(Metrics.shape),
   worker: Object.keys(Worker.shape),
+  'worker.versioning': Object.keys(Versioning.shape),
   log: ['level'],
 };

@@ -1,4 +1,4 @@
-import type { ArtifactStatus, Coordinator, ReplayMetricsInput, ReplayMetricsResult } from './ci-job.js';
+import type { ArtifactStatus, Coordinator, JobStatus, ReplayMetricsInput, ReplayMetricsResult } from './ci-job.js';
 import type { JobSpec } from './job-spec.js';
 import type { FailureReason, FinalJobState, MetricsState } from './names.js';
 
@@ -183,6 +183,8 @@ export interface FinishJobInput extends JobRef {
   /** The last lines. */
   text: string;
   report: JobReport;
+  /** Kept in the store: a closed job is shown without a worker that could replay it. */
+  status: JobStatus;
   pool: string;
   source: 'gitlab' | 'client';
   times: { queuedAtMs: number; startedAtMs: number | null; finishedAtMs: number };

@@ -20,6 +20,8 @@ export const jobKeys = {
   plan: (job: string, attempt: number) => jobKey(job, 'plan', String(attempt)),
   /** What the job came to, written by `finishJob`. */
   report: (job: string) => jobKey(job, 'report.json'),
+  /** What `show` prints, as it was when the final status was decided. */
+  status: (job: string) => jobKey(job, 'status.json'),
   /** Where a part whose beginning was uncertain begins. */
   traceBase: (job: string, part: number) => jobKey(job, 'trace-base', String(part)),
   /** The artifact as GitLab knows it. */

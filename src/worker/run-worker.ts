@@ -1,8 +1,7 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
-import { fileURLToPath } from 'node:url';
 import { Client, Connection } from '@temporalio/client';
-import { NativeConnection, Worker } from '@temporalio/worker';
+import { NativeConnection, Worker, type WorkerDeploymentOptions } from '@temporalio/worker';
 import { createControlActivities, createCoordinatorActivities, createEngineActivities } from '../activities/index.js';
 import { createEngineSlots, type EngineSlots } from '../activities/engine-slots.js';
 import { createFlightLog } from '../activities/flight-log.js';
@@ -37,6 +36,7 @@ import { createMetricsParts } from './metrics-parts.js';
 import { startQueryCheck } from './query-check.js';
 import { startPulse } from './pulse.js';
 import { serveUntilStopped, type WorkerGroups } from './serve.js';
+import { createVersion } from './versioning/create-version.js';
 import { watchStopSignals, type StopSignals } from './stop-signal.js';
 import { startWebPages } from './web.js';
 
@@ -104,11 +104,12 @@ export async function runWorker(options: {
     metrics,
     sweepIntervalMs: config.worker.sweepInterval,
   });
+  const { codePath, deploymentOptions, kept } = await createVersion({ config, client, logger });
   const server = await startMetricsServer({
     listenAddress: config.metricsServer.listenAddress,
     metrics,
     collector,
-    checks: readinessChecks(engines, store, client),
+    checks: { ...readinessChecks(engines, store, client), version: async () => kept.assertSettled() },
     extraMetrics: createForeignMetrics(runtime.metricsUrl),
     register: (app) => registerCodecRoutes(app, { codec, ...codecAccess(config) }),
   });
@@ -117,6 +118,8 @@ export async function runWorker(options: {
   const gitlab = createGitlabIntake({ config, entries, client, engines, store, ring, logger });
   const workers = await createWorkers({
     config,
+    codePath,
+    deploymentOptions,
     connection,
     client,
     engines,
@@ -136,7 +139,10 @@ export async function runWorker(options: {
   try {
     await serveUntilStopped(workers, {
       stop: options.stop ?? watchStopSignals(),
-      startSources: () => gitlab.start(),
+      startSources() {
+        kept.start();
+        return gitlab.start();
+      },
       stopSources: (reason) => gitlab.stop(reason === 'drain' ? DRAIN_PATIENCE_MS : HANDOVER_PATIENCE_MS),
       async drained(signal) {
         await housekeeping.drain(signal);
@@ -148,6 +154,7 @@ export async function runWorker(options: {
   } finally {
     collector.stop();
     queryCheck.stop();
+    await kept.stop();
     await housekeeping.stop();
     pulse.stop();
     await web.close();
@@ -161,6 +168,8 @@ export async function runWorker(options: {
 
 interface WorkerParts {
   config: Config;
+  codePath: string;
+  deploymentOptions: WorkerDeploymentOptions | undefined;
   connection: NativeConnection;
   client: Client;
   engines: ReadonlyMap<string, Engine>;
@@ -195,7 +204,8 @@ async function createWorkers(parts: WorkerParts): Promise<WorkerGroups> {
     await Worker.create({
       ...common,
       taskQueue,
-      workflowBundle: { codePath: workflowBundlePath() },
+      workflowBundle: { codePath: parts.codePath },
+      ...(parts.deploymentOptions === undefined ? {} : { workerDeploymentOptions: parts.deploymentOptions }),
       activities: createControlActivities(shared, { ...parts.metricsDeps, engines }),
       maxConcurrentActivityTaskExecutions: config.worker.controlActivities,
       maxConcurrentWorkflowTaskExecutions: config.worker.workflowTasks,
@@ -275,13 +285,6 @@ async function createWorkers(parts: WorkerParts): Promise<WorkerGroups> {
     }
   }
   return { intake, serving };
-}
-
-/** @throws Error when the bundle was not built: bundling at start would cost seconds and memory that nobody asked for */
-function workflowBundlePath(): string {
-  const path = fileURLToPath(new URL('../workflow-bundle.js', import.meta.url));
-  if (existsSync(path)) return path;
-  throw new Error(`The workflow bundle ${path} is missing: run "npm run build"`);
 }
 
 function readinessChecks(engines: ReadonlyMap<string, Engine>, store: SharedDeps['store'], client: Client) {

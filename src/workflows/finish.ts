@@ -17,6 +17,7 @@ export async function finishJob(job: JobContext, outcome: Outcome, report: Repor
       failureReason: outcome.kind === 'failed' ? outcome.reason : outcome.kind === 'canceled' ? 'job_canceled' : null,
       exitCode: outcome.kind === 'failed' ? outcome.exitCode : null,
     },
+    status: job.journal.preview(outcome),
     pool: job.spec.pool,
     source: job.coordinator === undefined ? 'client' : 'gitlab',
     times: {

@@ -18,6 +18,8 @@ export interface Journal {
   stepStarted(name: string): void;
   stepEnded(name: string, state: StepStatus['state'], facts: StepFacts): void;
   artifacts(list: ArtifactStatus[]): void;
+  /** What the final status will be, for whoever has to keep it before it is decided. */
+  preview(outcome: Outcome): JobStatus;
   /** The final status. After this only the metrics still change. */
   decided(outcome: Outcome, traceBytes: number): CiJobResult;
   metrics(state: MetricsState, reason: string | null, flags?: string[]): void;
@@ -83,6 +85,20 @@ export function openJournal(spec: JobSpec, steps: readonly string[]): Journal {
     return added;
   }
 
+  /** What the end of the job makes of its status. */
+  function conclusion(outcome: Outcome): Partial<JobStatus> {
+    return {
+      state: finalState(outcome),
+      summary: describeEnd(outcome, status.metrics),
+      failureReason: failureReasonOf(outcome),
+      failureMessage: outcome.kind === 'success' ? null : outcome.message,
+      exitCode: exitCodeOf(outcome),
+      allowedToFail: isAllowedToFail(spec, outcome),
+      finishedAt: nowIso(),
+      steps: status.steps.map((entry) => (entry.state === 'pending' ? { ...entry, state: 'skipped' } : entry)),
+    };
+  }
+
   return {
     status,
     preparing(attempt) {
@@ -133,15 +149,10 @@ export function openJournal(spec: JobSpec, steps: readonly string[]): Journal {
     artifacts(list) {
       status.artifacts = list;
     },
+    preview: (outcome) => ({ ...status, ...conclusion(outcome) }),
     decided(outcome, traceBytes) {
       const state = finalState(outcome);
-      status.failureReason = failureReasonOf(outcome);
-      status.failureMessage = outcome.kind === 'success' ? null : outcome.message;
-      status.exitCode = exitCodeOf(outcome);
-      status.allowedToFail = isAllowedToFail(spec, outcome);
-      status.traceBytes = traceBytes;
-      status.finishedAt = nowIso();
-      for (const entry of status.steps) if (entry.state === 'pending') entry.state = 'skipped';
+      Object.assign(status, conclusion(outcome), { traceBytes });
       tell(state, describeEnd(outcome, status.metrics));
       upsert({
         HoldfastJobState: state,

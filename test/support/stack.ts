@@ -23,8 +23,12 @@ export interface Stack {
   readonly webUrl: string;
   readonly client: HoldfastClient;
   worker(): Process;
-  /** @param options.beside another one at the same time, with ports of its own */
-  startWorker(options?: { beside?: boolean }): Promise<Process>;
+  /**
+   * @param options.beside another one at the same time, with ports of its own
+   * @param options.program another build of the worker
+   * @param options.top merged into the configuration's top level; with `beside` only
+   */
+  startWorker(options?: StartWorkerOptions): Promise<Process>;
   startPrometheus(): Promise<void>;
   stopPrometheus(): Promise<void>;
   temporal(): Process;
@@ -32,6 +36,12 @@ export interface Stack {
   /** Containers and networks of this stack's engine that belong to a job: to any, or to this one. */
   leftovers(workflowId?: string): string[];
   close(): Promise<void>;
+}
+
+export interface StartWorkerOptions {
+  beside?: boolean;
+  program?: string;
+  top?: object;
 }
 
 export const TEST_IMAGE = 'holdfast/test-busybox:1';
@@ -148,20 +158,21 @@ export async function startStack(
     await untilHttp(`http://127.0.0.1:${String(ports.prometheus)}/-/ready`);
   }
 
-  async function startWorker(options: { beside?: boolean } = {}): Promise<Process> {
-    const own = options.beside === true ? await besideConfig() : { file: configFile, url: metricsUrl };
-    const worker = startProcess(process.execPath, [resolve('dist/worker.js'), '--config', own.file], log('worker'));
+  async function startWorker(options: StartWorkerOptions = {}): Promise<Process> {
+    const own = options.beside === true ? await besideConfig(options.top ?? {}) : { file: configFile, url: metricsUrl };
+    const program = options.program ?? resolve('dist/worker.js');
+    const worker = startProcess(process.execPath, [program, '--config', own.file], log('worker'));
     workers.push(worker);
     await untilHttp(`${own.url}/readyz`);
     return worker;
   }
 
-  async function besideConfig(): Promise<{ file: string; url: string }> {
+  async function besideConfig(top: object): Promise<{ file: string; url: string }> {
     const port = await freePort();
     const file = join(directory, `holdfast-${String(port)}.yaml`);
     const listen = { listenAddress: `127.0.0.1:${String(port)}` };
     const web = { listenAddress: `127.0.0.1:${String(await freePort())}` };
-    writeFileSync(file, stringify({ ...given, metricsServer: listen, web }), { mode: 0o600 });
+    writeFileSync(file, stringify({ ...given, ...top, metricsServer: listen, web }), { mode: 0o600 });
     return { file, url: `http://${listen.listenAddress}` };
   }
 

@@ -1,0 +1,126 @@
+import { isGrpcServiceError, type Client } from '@temporalio/client';
+import proto from '@temporalio/proto';
+import { STATUS_QUERY } from '../../contracts/names.js';
+
+/** An open workflow that is pinned to a version of the deployment. */
+export interface PinnedWorkflow {
+  workflowId: string;
+  /** Build id. */
+  version: string;
+}
+
+/** Temporal's Worker Deployment of one task queue: its versions, which of them is current, and the workflows pinned to them. */
+export interface Deployment {
+  readonly name: string;
+  /** @returns the current build id; undefined: none is. @throws VersioningUnsupportedError */
+  current(): Promise<string | undefined>;
+  /**
+   * New workflows go to this version from now on.
+   * @param buildId null: to workers without a version
+   */
+  promote(buildId: string | null): Promise<void>;
+  /** Open workflows that are pinned to another version. */
+  pinnedElsewhere(buildId: string | null): Promise<PinnedWorkflow[]>;
+  /** Pins a workflow anew. @param buildId null: it follows the current version from now on */
+  move(workflowId: string, buildId: string | null): Promise<void>;
+  /** Whether a worker of the workflow's version answers within the time. */
+  answers(workflowId: string, withinMs: number): Promise<boolean>;
+  /** Build ids whose workers have asked for workflow tasks lately. */
+  recentPollers(sinceMs: number): Promise<Set<string>>;
+}
+
+/** This server has no Worker Deployments, or does not let us use them. */
+export class VersioningUnsupportedError extends Error {
+  override readonly name = 'VersioningUnsupportedError';
+}
+
+// gRPC's own numbers.
+const DEADLINE_EXCEEDED = 4;
+const NOT_FOUND = 5;
+const UNSUPPORTED = [
+  3 /* invalid argument */, 7 /* permission denied */, 9 /* failed precondition */, 12 /* unimplemented */,
+];
+
+/** Of one look; a rest is moved with the next. */
+const MAX_MOVED = 1_000;
+const { TaskQueueType } = proto.temporal.api.enums.v1;
+const PINNED_OVERRIDE = 1;
+
+export function createDeployment(client: Client, taskQueue: string): Deployment {
+  const name = taskQueue.replaceAll(/[.:]/g, '-');
+  const { namespace, identity } = client.options;
+  const service = client.workflowService;
+
+  return {
+    name,
+    async current() {
+      try {
+        const { workerDeploymentInfo } = await service.describeWorkerDeployment({ namespace, deploymentName: name });
+        const buildId = workerDeploymentInfo?.routingConfig?.currentDeploymentVersion?.buildId;
+        return buildId == null || buildId === '' ? undefined : buildId;
+      } catch (error) {
+        if (codeOf(error) === NOT_FOUND) return undefined;
+        if (UNSUPPORTED.includes(codeOf(error) ?? -1)) {
+          throw new VersioningUnsupportedError('The Temporal server does not take worker versions', { cause: error });
+        }
+        throw error;
+      }
+    },
+    async promote(buildId) {
+      await service.setWorkerDeploymentCurrentVersion({
+        namespace,
+        deploymentName: name,
+        buildId: buildId ?? '',
+        identity,
+        ignoreMissingTaskQueues: true,
+      });
+    },
+    async pinnedElsewhere(buildId) {
+      const own = buildId === null ? '' : ` AND TemporalWorkerDeploymentVersion != '${name}:${buildId}'`;
+      const query = `TemporalWorkerDeployment = '${name}' AND TemporalWorkflowVersioningBehavior = 'Pinned' AND ExecutionStatus = 'Running'${own}`;
+      const found: PinnedWorkflow[] = [];
+      // eslint-disable-next-line @typescript-eslint/no-deprecated -- the typed view leaves Temporal's own attributes out
+      for await (const { workflowId, searchAttributes } of client.workflow.list({ query, pageSize: 200 })) {
+        const version = searchAttributes['TemporalWorkerDeploymentVersion']?.[0];
+        if (typeof version !== 'string') continue;
+        found.push({ workflowId, version: version.slice(name.length + 1) });
+        if (found.length >= MAX_MOVED) break;
+      }
+      return found;
+    },
+    async move(workflowId, buildId) {
+      const pinned = { behavior: PINNED_OVERRIDE, version: { deploymentName: name, buildId } };
+      await service.updateWorkflowExecutionOptions({
+        namespace,
+        workflowExecution: { workflowId },
+        workflowExecutionOptions: { versioningOverride: buildId === null ? { autoUpgrade: true } : { pinned } },
+        updateMask: { paths: ['versioning_override'] },
+      });
+    },
+    async answers(workflowId, withinMs) {
+      try {
+        await client.withDeadline(Date.now() + withinMs, () =>
+          client.workflow.getHandle(workflowId).query(STATUS_QUERY),
+        );
+        return true;
+      } catch (error) {
+        // Any other answer is one: the workflow has just closed, or has no such query.
+        return codeOf(error) !== DEADLINE_EXCEEDED;
+      }
+    },
+    async recentPollers(sinceMs) {
+      const { pollers } = await service.describeTaskQueue({
+        namespace,
+        taskQueue: { name: taskQueue },
+        taskQueueType: TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW,
+      });
+      const recent = (pollers ?? []).filter((poller) => Number(poller.lastAccessTime?.seconds ?? 0) * 1000 >= sinceMs);
+      return new Set(recent.map((poller) => poller.deploymentOptions?.buildId ?? ''));
+    },
+  };
+}
+
+function codeOf(error: unknown): number | undefined {
+  if (isGrpcServiceError(error)) return error.code;
+  return error instanceof Error && isGrpcServiceError(error.cause) ? error.cause.code : undefined;
+}
