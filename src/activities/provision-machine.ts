@@ -8,6 +8,7 @@ import type {
   TracePosition,
 } from '../contracts/activities.js';
 import { PREPARING_SIGNAL, shortJobId } from '../contracts/names.js';
+import { ExpansionError } from '../job/expand.js';
 import { planJob, type JobPlan } from '../job/plan.js';
 import type { EngineSettings, MachineDescription, MachineRequest } from '../machines/engine.js';
 import { machineName } from '../machines/machine-name.js';
@@ -49,7 +50,7 @@ export function createProvisionMachine(deps: ProvisionDeps): Pick<Activities, 'p
 async function provision(deps: ProvisionDeps, input: ProvisionInput, signal: AbortSignal): Promise<Provisioned> {
   const { engine, settings, plans } = deps;
   const machine = machineName(deps.installation, input.workflowId, input.attempt);
-  const planned = planJob(input.spec, {
+  const planned = planFor(input, {
     workflowId: input.workflowId,
     jobId: shortJobId(input.workflowId),
     engine: engine.name,
@@ -97,9 +98,22 @@ async function provision(deps: ProvisionDeps, input: ProvisionInput, signal: Abo
   }
 }
 
+function planFor({ spec }: ProvisionInput, facts: Parameters<typeof planJob>[1]): JobPlan {
+  try {
+    return planJob(spec, facts);
+  } catch (error) {
+    if (error instanceof ExpansionError) throw jobRefused(error.message);
+    throw error;
+  }
+}
+
 /** What the job asks for cannot be, on any engine. */
-function jobRefused(problem: string, trace: TracePosition): ApplicationFailure {
-  const details: FailureDetails = { reason: 'runner_configuration_error', message: problem, trace };
+function jobRefused(problem: string, trace?: TracePosition): ApplicationFailure {
+  const details: FailureDetails = {
+    reason: 'runner_configuration_error',
+    message: problem,
+    ...(trace === undefined ? {} : { trace }),
+  };
   return ApplicationFailure.create({
     type: 'JOB_MISCONFIGURED',
     message: 'The job asks for something that cannot be',

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { expand, expandPosix } from './expand.js';
+import { cleanCacheKey } from './plan.js';
 
 const VALUES: Record<string, string> = { A: 'alpha', B_2: '$A', EMPTY: '', PATH: '/x/y' };
 const lookup = (name: string) => VALUES[name];
@@ -72,6 +73,13 @@ describe('expansion', () => {
       }),
       { numRuns: 2000 },
     );
+  });
+
+  it('takes no time that a value could be made to cost', () => {
+    expect(expand('${'.repeat(500_000), lookup)).toBe('');
+    expect(expand(`\${A}${'${'.repeat(500_000)}`, lookup)).toBe('alpha');
+    expect(expandPosix('${A-'.repeat(250_000), lookup)).toBe('A-'.repeat(250_000));
+    expect(cleanCacheKey(`${' '.repeat(1_000_000)}x`)).toHaveLength(1_000_001);
   });
 
   it('inserts text that is not read again', () => {

@@ -42,6 +42,7 @@ export interface JobPlan {
   problem?: string;
 }
 
+/** @throws ExpansionError */
 export function planJob(
   spec: JobSpec,
   given: Omit<JobFacts, 'image' | 'projectDirectory' | 'temporaryDirectory'> & { defaultImage: string },
@@ -205,7 +206,7 @@ export function cleanCacheKey(key: string): string {
     if (segment === '..') segments.pop();
     else if (segment !== '' && segment !== '.') segments.push(segment);
   }
-  return segments.join('/').replace(/\s+$/, '');
+  return segments.join('/').trimEnd();
 }
 
 /** `CACHE_FALLBACK_KEY`; never one of a protected branch, whose cache others must not read. */

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { JobSpec, Variable } from '../contracts/job-spec.js';
 import { jobFileToSpec } from './to-spec.js';
+import { ExpansionError } from './expand.js';
 import { parseJobObject } from './job-file.js';
 import { planJob } from './plan.js';
 import { resolveVariables, secretsOf } from './variables.js';
@@ -85,6 +86,15 @@ describe('variables', () => {
 
   it('of type file with a name that is a path are no file', () => {
     expect(resolve(variable('../../etc/passwd', 'x', { file: true })).files).toEqual([]);
+  });
+
+  it('that name one another a million times are refused, one by one and all together', () => {
+    const large = variable('LARGE', 'x'.repeat(1_000_000));
+
+    expect(() => resolve(large, variable('A', '$LARGE'.repeat(50_000)))).toThrow(ExpansionError);
+    const many = Array.from({ length: 30 }, (_, index) => variable(`A${String(index)}`, '$LARGE'));
+    expect(() => resolve(large, ...many)).toThrow(ExpansionError);
+    expect(resolve(large, variable('A', '$LARGE')).lookup('A')).toHaveLength(1_000_000);
   });
 
   it('that are masked are secret as written, as expanded, and as content of a file', () => {

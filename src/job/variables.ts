@@ -1,5 +1,5 @@
 import type { JobSpec, Variable } from '../contracts/job-spec.js';
-import { expand } from './expand.js';
+import { expand, ExpansionError, MAX_EXPANDED_CHARACTERS } from './expand.js';
 
 /** What is known of the job besides its spec when its machine is prepared. */
 export interface JobFacts {
@@ -25,7 +25,7 @@ export interface ResolvedVariables {
   predefined: string[];
 }
 
-/** Order and expansion of gitlab-protocol sections 6.1 and 6.2: a later key replaces an earlier one. */
+/** Order and expansion of gitlab-protocol sections 6.1 and 6.2: a later key replaces an earlier one. @throws ExpansionError */
 export function resolveVariables(spec: JobSpec, facts: JobFacts): ResolvedVariables {
   const byKey = new Map<string, Variable>();
   const own = new Set(spec.variables.map(({ key }) => key));
@@ -39,10 +39,13 @@ export function resolveVariables(spec: JobSpec, facts: JobFacts): ResolvedVariab
   };
   const values = new Map<string, string>();
   const files: ResolvedVariables['files'] = [];
+  let characters = 0;
   for (const variable of byKey.values()) {
     // A file is named after its variable; what is no name could be a path to elsewhere.
     if (variable.file && !isName(variable.key)) continue;
     const value = variable.raw ? variable.value : expand(variable.value, inserted);
+    characters += value.length;
+    if (characters > MAX_EXPANDED_CHARACTERS) throw new ExpansionError();
     if (variable.file) files.push({ path: filePath(facts, variable.key), content: value });
     values.set(variable.key, variable.file ? filePath(facts, variable.key) : value);
   }
