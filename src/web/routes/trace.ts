@@ -66,7 +66,7 @@ export function registerTraceRoutes(app: FastifyInstance, { source, traces: read
     for (const deadline = Date.now() + WAIT_MS; Date.now() < deadline && !signal.aborted;) {
       if (((await store.size(jobKeys.trace(id))) ?? 0) > known) return;
       if ((await store.size(jobKeys.traceComplete(id))) !== undefined) return;
-      await delay(LOOK_MS, undefined, { signal }).catch(() => undefined);
+      await delay(Math.max(LOOK_MS, store.lookMs), undefined, { signal }).catch(() => undefined);
     }
   }
 }

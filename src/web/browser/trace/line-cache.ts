@@ -4,6 +4,7 @@ const BLOCK = 200;
 const MAX_BLOCKS = 60;
 /** Requests on their way; scrolling fast through a long trace asks for the places where one stops, not for all on the way. */
 const MAX_LOADING = 4;
+const TRY_AGAIN_MS = 1_000;
 
 /** Lines as they are looked at, asked for in blocks; those of long ago are let go. */
 export interface LineCache {
@@ -55,8 +56,10 @@ export function createLineCache(options: {
       options.loaded();
       loadNext();
     } catch {
-      // The server is away: asked again with the next look.
+      // The server is away: asked again while anybody looks at these lines.
+      await new Promise((resolve) => setTimeout(resolve, TRY_AGAIN_MS));
       loading.delete(block);
+      loadNext();
     }
   }
 
