@@ -71,7 +71,7 @@ function headline({ window }: MetricsDocument, status: JobStatus | undefined): s
 
 function stages({ stages: list }: MetricsDocument): Html {
   if (list.length === 0) return html`<p class="muted">None is known.</p>`;
-  return html`<dl class="facts">
+  return html`<dl class="facts wide-names">
     ${list.map(({ name, startedAtMs, finishedAtMs }) => fact(name, formatDuration(finishedAtMs - startedAtMs)))}
   </dl>`;
 }

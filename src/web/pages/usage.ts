@@ -50,7 +50,10 @@ function row(usage: JobUsage): Html {
       <a href="/?${search}">${name}</a>
       <span class="sub">${project}</span>
       <span class="sub">last run ${time(lastRunAt)}</span>
-      <span class="sub narrow">${runs} runs · ${pair(cpu, cores)} · ${pair(memoryBytes, formatBytes)}</span>
+      <span class="sub narrow"
+        >${runs === 1 ? '1 run' : `${String(runs)} runs`}, up to ${cpu === null ? '–' : cores(cpu.peak)} and
+        ${memoryBytes === null ? '–' : formatBytes(memoryBytes.peak)}</span
+      >
     </th>
     <td class="number wide">${runs}</td>
     <td class="number wide">${pair(cpu, cores)}${limitOf(limits.cpus, cores)}</td>

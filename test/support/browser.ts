@@ -1,0 +1,87 @@
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { readFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { chromium, type BrowserContext, type Page } from 'playwright-core';
+
+export type { Page };
+
+const SYSTEM_CHROMIUM = '/usr/bin/chromium';
+const ARGUMENTS = [
+  '--no-sandbox',
+  '--disable-gpu',
+  '--disable-quic',
+  '--no-first-run',
+  '--disable-background-networking',
+  '--disable-component-update',
+  '--disable-sync',
+];
+
+export interface OpenPage {
+  page: Page;
+  /** Addresses outside of the page's own server that anything has asked for. */
+  outside: string[];
+  /** Errors of scripts, and what the content security policy has stopped. */
+  errors: string[];
+}
+
+/** The system's Chromium with a new user data directory. */
+export interface TestBrowser {
+  open(url: string, options?: { width?: number; theme?: 'light' | 'dark' }): Promise<OpenPage>;
+  close(): Promise<void>;
+}
+
+export async function startBrowser(): Promise<TestBrowser> {
+  const directory = mkdtempSync(join(tmpdir(), 'holdfast-chromium-'));
+  const context: BrowserContext = await chromium.launchPersistentContext(directory, {
+    executablePath: SYSTEM_CHROMIUM,
+    headless: true,
+    args: ARGUMENTS,
+    viewport: { width: 1280, height: 860 },
+  });
+  return {
+    async open(url, { width = 1280, theme = 'light' } = {}) {
+      const page = await context.newPage();
+      await page.setViewportSize({ width, height: 860 });
+      await page.emulateMedia({ colorScheme: theme, reducedMotion: 'reduce' });
+      const outside: string[] = [];
+      const errors: string[] = [];
+      const origin = new URL(url).origin;
+      page.on('request', (request) => {
+        if (!request.url().startsWith(origin === 'null' ? url : origin)) outside.push(request.url());
+      });
+      page.on('pageerror', (error) => errors.push(error.message));
+      page.on('console', (message) => {
+        if (message.type() === 'error') errors.push(message.text());
+      });
+      await page.goto(url);
+      return { page, outside, errors };
+    },
+    async close() {
+      await context.close();
+      rmSync(directory, { recursive: true, force: true });
+    },
+  };
+}
+
+/** What axe-core finds wrong with a page, each as one line. */
+export async function accessibilityProblems(page: Page): Promise<string[]> {
+  const source = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+  // By the debugger, past the page's policy, which lets no script of ours in.
+  await page.evaluate(source);
+  const violations = await page.evaluate<{ id: string; nodes: { html: string; failureSummary: string }[] }[]>(
+    'axe.run(document).then(({ violations }) => violations)',
+  );
+  return violations.flatMap(({ id, nodes }) =>
+    nodes.map(({ html, failureSummary }) => `${id}: ${html.slice(0, 160)} ${failureSummary.replaceAll('\n', ' ')}`),
+  );
+}
+
+const SCREENSHOTS = 'test-output/web';
+
+/** Kept for people to look at. */
+export async function screenshot(page: Page, name: string): Promise<void> {
+  mkdirSync(SCREENSHOTS, { recursive: true });
+  await page.screenshot({ path: join(SCREENSHOTS, `${name}.png`), fullPage: true });
+}

@@ -1,0 +1,428 @@
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { JobHandle } from '../../src/client.js';
+import { isFinalJobState } from '../../src/contracts/names.js';
+import { peakOf } from '../../src/web/job-figures.js';
+import { MetricsDocument } from '../../src/metrics/document.js';
+import { jobKeys } from '../../src/store/keys.js';
+import {
+  accessibilityProblems,
+  screenshot,
+  startBrowser,
+  type OpenPage,
+  type Page,
+  type TestBrowser,
+} from '../support/browser.js';
+import { until } from '../support/processes.js';
+import { startStack, TEST_IMAGE, type Stack } from '../support/stack.js';
+
+/** Burns a core for some seconds, long enough for several scrapes. */
+const BURN =
+  'end=$(($(date +%s) + 6)); while [ $(date +%s) -lt $end ]; do i=0; while [ $i -lt 20000 ]; do i=$((i+1)); done; done';
+const HOSTILE = [
+  `echo '<script>window.hacked = 1</script><img src=x onerror="window.hacked = 1">'`,
+  // An ANSI bomb: a colour on every character of a long line, and cursors sent far away.
+  `awk 'BEGIN { for (i = 0; i < 60000; i++) printf "\\033[%dm*\\033[999999999;999999999H\\033[2J", 31 + i % 7; print "" }'`,
+  `printf '\\033]0;title\\007\\033]8;;javascript:alert(1)\\033\\\\link\\033]8;;\\033\\\\\\n'`,
+  // 10 MB in one line, and bytes that are no UTF-8.
+  `awk 'BEGIN { s = "x"; while (length(s) < 10000000) s = s s; print s }'`,
+  `printf '\\377\\376\\200 invalid \\303\\n'`,
+  `echo the last line`,
+];
+
+let stack: Stack;
+let browser: TestBrowser;
+const jobs: Record<string, JobHandle> = {};
+
+beforeAll(async () => {
+  [stack, browser] = await Promise.all([startStack(), startBrowser()]);
+  const start = async (id: string, job: object) => {
+    jobs[id] = await stack.client.startJob({ image: TEST_IMAGE, ...job }, { id });
+  };
+  await start('build', {
+    name: 'build the world',
+    before_script: ['echo preparing'],
+    script: [BURN, 'echo done'],
+    after_script: ['echo "after: $CI_JOB_STATUS"'],
+  });
+  await start('fails', { name: 'fails <b>&amp;', script: [`printf '\\033[31mred\\033[0m\\n'`, 'exit 3'] });
+  await start('files', {
+    name: 'files',
+    script: ['seq 1 1000 >numbers.txt'],
+    artifacts: { paths: ['numbers.txt'], name: 'numbers' },
+  });
+  await start('lines', {
+    name: 'many lines',
+    script: [`seq 1 100000 | awk '{ printf "\\033[3%dm%d\\033[0m some text\\n", $1 % 8, $1 }'`],
+  });
+  await start('live', {
+    name: 'live',
+    script: ['echo begun; while [ ! -e /shared/go ]; do sleep 0.1; done; echo went on; sleep 1; echo ended'],
+  });
+}, 90_000);
+
+afterAll(async () => {
+  await browser.close();
+  await stack.close();
+});
+
+/** The job is over and its metrics are collected. */
+async function settled(id: string): Promise<void> {
+  await until(
+    `the end of ${id}`,
+    async () => {
+      const status = await jobs[id]!.status();
+      return isFinalJobState(status.state) && status.metrics !== 'pending';
+    },
+    60_000,
+  );
+}
+
+const open = (path: string, options?: Parameters<TestBrowser['open']>[1]): Promise<OpenPage> =>
+  browser.open(stack.webUrl + path, options);
+
+const text = (page: Page, selector: string) => page.locator(selector).innerText();
+
+async function untilText(page: Page, selector: string, wanted: string): Promise<void> {
+  let last = '';
+  await until(
+    `"${wanted}" in ${selector}`,
+    async () => (last = await text(page, selector)).includes(wanted),
+    40_000,
+  ).catch((cause: unknown) => {
+    throw new Error(`"${wanted}" did not come in ${selector}, which says: ${last}`, { cause });
+  });
+}
+
+function expectClean({ outside, errors }: OpenPage): void {
+  expect(outside).toEqual([]);
+  expect(errors).toEqual([]);
+}
+
+describe('a running job', () => {
+  it('shows its trace as it grows, follows it, and comes to its end without a reload', async () => {
+    const opened = await open('/jobs/live');
+    const { page } = opened;
+    expect(new URL(page.url()).pathname).toBe('/jobs/job/live');
+    await untilText(page, '#trace-rows', 'begun');
+    await untilText(page, '#part-head', 'running');
+    expect(await page.getAttribute('#trace-follow', 'aria-pressed')).toBe('true');
+
+    writeFileSync(join(stack.shared, 'go'), '');
+
+    await untilText(page, '#trace-rows', 'went on');
+    await untilText(page, '#trace-rows', 'Job succeeded');
+    await untilText(page, '#part-head', 'success');
+    await untilText(page, '#part-steps', 'Script');
+    expectClean(opened);
+    await page.close();
+  });
+});
+
+describe('the list', () => {
+  beforeAll(() => Promise.all(['build', 'fails', 'files', 'lines', 'live'].map(settled)), 90_000);
+
+  it('has every job with its state, its duration and its peaks', async () => {
+    const opened = await open('/');
+    const { page } = opened;
+    await until('all jobs', async () => (await page.locator('tbody tr').count()) === 5);
+    const row = page.locator('tbody tr', { hasText: 'build the world' });
+    const document = await readDocument('build');
+
+    expect(await row.innerText()).toMatch(/success/);
+    expect(await row.innerText()).toContain(`${peakOf(document, 'cpu')!.toFixed(2)} cores`);
+    expect(await page.locator('tbody tr', { hasText: 'fails <b>&amp;' }).innerText()).toContain('script_failure');
+    expectClean(opened);
+    await page.close();
+  });
+
+  it('is filtered by state and searched by any part of a name', async () => {
+    const { page } = await open('/');
+    await page.selectOption('select[name=state]', 'failed');
+    await page.click('form.filters button');
+    expect(await page.locator('tbody tr').allInnerTexts()).toEqual([expect.stringContaining('fails <b>')]);
+    expect(new URL(page.url()).searchParams.get('state')).toBe('failed');
+
+    await page.click('text=Show all');
+    await page.fill('input[name=q]', 'THE WORLD');
+    await page.keyboard.press('Enter');
+    await until('one job', async () => (await page.locator('tbody tr').count()) === 1);
+    expect(await text(page, 'tbody')).toContain('build the world');
+
+    await page.fill('input[name=q]', 'no such thing');
+    await page.keyboard.press('Enter');
+    await untilText(page, '#jobs', 'No job is like this.');
+    await page.close();
+  });
+});
+
+describe('a job’s page', () => {
+  it('draws the graphs with the peaks of the document, stage by stage, and one cursor for all', async () => {
+    const opened = await open('/jobs/job/build');
+    const { page } = opened;
+    await page.waitForSelector('figure[data-query=cpu] canvas');
+    const document = await readDocument('build');
+    const cpu = peakOf(document, 'cpu')!;
+
+    expect(cpu).toBeGreaterThan(0.2);
+    expect(await text(page, 'figure[data-query=cpu] figcaption')).toContain(`peak ${cpu.toFixed(2)} cores`);
+    expect(await page.getAttribute('figure[data-query=cpu] .plot', 'aria-label')).toContain(
+      `peak ${cpu.toFixed(2)} cores`,
+    );
+    const over = page.locator('figure[data-query=cpu] .u-over');
+    await over.scrollIntoViewIfNeeded();
+    const box = (await over.boundingBox())!;
+    await page.mouse.move(box.x + box.width * 0.7, box.y + box.height / 2);
+    await until('the other graph’s value at the cursor', async () =>
+      /\d [KMG]?i?B$/.test((await page.locator('figure[data-query=memory] .u-value').last().innerText()).trim()),
+    );
+    expect(await coloursOf(page, 'figure[data-query=cpu] canvas')).toBeGreaterThan(3);
+    expectClean(opened);
+    await page.close();
+  });
+
+  it('names the steps with their times, and leads from a step to its lines', async () => {
+    const { page } = await open('/jobs/job/build');
+    await page.click('#part-steps a:has-text("After script")');
+    await until('the marked line', async () => (await page.locator('.row.marked').count()) === 1);
+
+    expect(await text(page, '.row.marked')).toContain('Running after_script');
+    expect(await text(page, '#part-steps')).toMatch(/Script[\s\S]*\d(\.\d)? (s|ms)/);
+    await page.close();
+  });
+
+  it('folds sections, by the keyboard too, and a link to a line opens its section', async () => {
+    const { page } = await open('/jobs/job/build');
+    await untilText(page, '#trace-rows', 'preparing');
+    const fold = page.locator('.row', { hasText: 'stage of the job script' }).locator('button.fold');
+    await fold.focus();
+    await page.keyboard.press('Enter');
+    await until('a folded section', async () => !(await text(page, '#trace-rows')).includes('preparing'));
+    expect(await fold.getAttribute('aria-expanded')).toBe('false');
+
+    const line = (await stack.client.store.read(jobKeys.trace('job/build')))!
+      .toString('utf8')
+      .split('\n')
+      .indexOf('preparing');
+    await page.evaluate(`location.hash = '#L${String(line + 1)}'`);
+    await untilText(page, '.row.marked', 'preparing');
+    await page.close();
+  });
+
+  it('gives the artifacts as files', async () => {
+    const { page } = await open('/jobs/job/files');
+    const [download] = await Promise.all([page.waitForEvent('download'), page.click('.artifacts a')]);
+
+    expect(download.suggestedFilename()).toBe('numbers.zip');
+    expect(
+      readFileSync(await download.path())
+        .subarray(0, 2)
+        .toString(),
+    ).toBe('PK');
+    await page.close();
+  });
+
+  it('says in words that there is no such job', async () => {
+    const { page } = await open('/jobs/job/nobody');
+
+    expect(await text(page, 'h1')).toBe('There is no such job');
+    await page.close();
+  });
+});
+
+describe('hostile output', () => {
+  it('harms nobody: it is text, cut to what can be read, and the page goes on to work', async () => {
+    const job = await stack.client.startJob(
+      { image: TEST_IMAGE, name: 'hostile', script: HOSTILE, variables: {} },
+      { id: 'hostile' },
+    );
+    jobs['hostile'] = job;
+    await settled('hostile');
+    const opened = await open('/jobs/job/hostile');
+    const { page } = opened;
+    await untilText(page, '#trace-rows', '<script>window.hacked = 1</script>');
+
+    expect(await page.evaluate('window.hacked')).toBeUndefined();
+    expect(await page.locator('#trace-rows :is(script, img)').count()).toBe(0);
+    expect(await page.locator('#trace-rows a[href^="javascript"]').count()).toBe(0);
+    await page.evaluate('document.querySelector("#trace-scroll").scrollTop = 1e9');
+    await untilText(page, '#trace-rows', 'more characters');
+    expect(await page.locator('#trace-rows .row').count()).toBeLessThan(200);
+    expect(await page.locator('#trace-rows *').count()).toBeLessThan(20_000);
+    expectClean(opened);
+    await page.close();
+  });
+});
+
+describe('a trace of 100,000 lines', () => {
+  it('scrolls, of its lines only those in sight are in the page, and only those near are loaded', async () => {
+    const opened = await open('/jobs/job/lines');
+    const { page } = opened;
+    let bytes = 0;
+    page.on('response', (response) => {
+      if (response.url().includes('/data/lines/'))
+        void response.body().then(
+          (body) => (bytes += body.length),
+          () => undefined,
+        );
+    });
+    await untilText(page, '#trace-rows', 'some text');
+    const figures = await page.evaluate<{ frames: number[]; rows: number }>(SCROLL_THROUGH);
+    await page.evaluate('document.querySelector("#trace-scroll").scrollTop = 1e9');
+    await untilText(page, '#trace-rows', '100000 some text');
+
+    const sorted = figures.frames.sort((a, b) => a - b);
+    const at = (part: number) => sorted[Math.floor(part * (sorted.length - 1))]!.toFixed(1);
+    report(
+      'frames.txt',
+      `100,000 lines, ${String(sorted.length)} frames of scrolling: median ${at(0.5)} ms, p95 ${at(0.95)} ms, longest ${at(1)} ms; ${String(bytes)} bytes of lines loaded\n`,
+    );
+    expect(figures.rows).toBeLessThan(200);
+    expect(bytes).toBeLessThan(2_000_000);
+    expectClean(opened);
+    await page.close();
+  });
+
+  it('is searched, and linked to', async () => {
+    const { page } = await open('/jobs/job/lines#L54321');
+    await until('the marked line', async () => (await page.locator('.row.marked').count()) === 1);
+    expect(await text(page, '.row.marked .number')).toBe('54321');
+
+    await page.fill('#trace-text', '77777 SOME');
+    await page.keyboard.press('Enter');
+    await untilText(page, '#trace-hits', '1 of 1');
+    await untilText(page, '.row.marked', '77777 some text');
+    await page.close();
+  });
+});
+
+describe('the page of "holdfast metrics --html"', () => {
+  it('opens from a disk and asks for nothing', async () => {
+    const file = resolve(stack.directory, 'report.html');
+    const bin = resolve('bin/holdfast');
+    execFileSync(process.execPath, [bin, 'metrics', 'build', '--html', file, '--config', stack.configFile], {
+      stdio: 'pipe',
+    });
+    const opened = await browser.open(pathToFileURL(file).href);
+    const { page } = opened;
+    await page.waitForSelector('figure[data-query=memory] canvas');
+
+    expect(await text(page, 'h1')).toBe('build the world');
+    expect(await coloursOf(page, 'figure[data-query=cpu] canvas')).toBeGreaterThan(3);
+    expect(await accessibilityProblems(page)).toEqual([]);
+    await screenshot(page, 'report-light-1280');
+    expectClean(opened);
+    await page.close();
+  });
+});
+
+describe('for everyone', () => {
+  const pages = {
+    jobs: '/',
+    job: '/jobs/job/build',
+    failed: '/jobs/job/fails',
+    usage: '/usage',
+    missing: '/jobs/job/nobody',
+  };
+
+  it.each(Object.entries(pages))(
+    '%s has no fault that axe-core knows, light and dark, wide and narrow',
+    async (name, path) => {
+      const found: string[] = [];
+      for (const theme of ['light', 'dark'] as const) {
+        for (const width of [1280, 400]) {
+          const { page } = await open(path, { theme, width });
+          if (name === 'job') await page.waitForSelector('figure[data-query=cpu] canvas');
+          if (name === 'job' || name === 'failed') await untilText(page, '#trace-rows', 'Job ');
+          const problems = await accessibilityProblems(page);
+          found.push(...problems.map((problem) => `${theme} ${String(width)}: ${problem}`));
+          expect(await page.evaluate('document.documentElement.scrollWidth')).toBeLessThanOrEqual(width);
+          await screenshot(page, `${name}-${theme}-${String(width)}`);
+          await page.close();
+        }
+      }
+      expect(found).toEqual([]);
+    },
+  );
+
+  it('the theme can be chosen, and stays chosen', async () => {
+    const { page } = await open('/', { theme: 'light' });
+    const ground = () => page.evaluate<string>('getComputedStyle(document.body).backgroundColor');
+    const light = await ground();
+    await page.click('#theme');
+    await page.click('#theme');
+    const dark = await ground();
+    await page.reload();
+
+    expect(dark).not.toBe(light);
+    expect(await ground()).toBe(dark);
+    await page.click('#theme');
+    await page.close();
+  });
+});
+
+describe('when a server is away', () => {
+  it('a page says so, and works again when it is back', async () => {
+    await stack.temporal().stop('SIGKILL');
+    const { page } = await open('/');
+    expect(await text(page, 'h1')).toBe('Temporal does not answer');
+
+    await stack.startTemporal();
+    await until('the list', async () => {
+      await page.reload();
+      return (await text(page, 'h1')) === 'Jobs';
+    });
+    await page.close();
+  });
+});
+
+async function readDocument(id: string): Promise<MetricsDocument> {
+  const kept = await stack.client.store.read(jobKeys.metrics(`job/${id}`));
+  return MetricsDocument.parse(JSON.parse(kept!.toString('utf8')));
+}
+
+/** How many different colours are drawn: ground, grid, stages, lines. */
+async function coloursOf(page: Page, selector: string): Promise<number> {
+  return await page
+    .locator(selector)
+    .first()
+    .evaluate((element) => {
+      const canvas = element as unknown as {
+        width: number;
+        height: number;
+        getContext(kind: string): {
+          getImageData(x: number, y: number, w: number, h: number): { data: Uint8ClampedArray };
+        };
+      };
+      const { data } = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height);
+      const colours = new Set<number>();
+      for (let at = 0; at < data.length; at += 4) colours.add(data[at]! * 65536 + data[at + 1]! * 256 + data[at + 2]!);
+      return colours.size;
+    });
+}
+
+function report(name: string, words: string): void {
+  mkdirSync('test-output/web', { recursive: true });
+  writeFileSync(join('test-output/web', name), words);
+  process.stderr.write(words);
+}
+
+/** In the page: scrolls through the trace, some lines a frame as a wheel does, and measures each frame. */
+const SCROLL_THROUGH = `new Promise((done) => {
+  const scroll = document.querySelector('#trace-scroll');
+  const frames = [];
+  let last = performance.now();
+  let count = 0;
+  const step = (now) => {
+    frames.push(now - last);
+    last = now;
+    scroll.scrollTop += count < 60 ? 120 : 4000;
+    count += 1;
+    if (count < 120) requestAnimationFrame(step);
+    else done({ frames: frames.slice(1), rows: document.querySelectorAll('#trace-rows .row').length });
+  };
+  requestAnimationFrame(step);
+})`;
