@@ -13,7 +13,11 @@ export default defineConfig({
     // Tests of one file that run at once: as many as test/gitlab has GitLabs.
     maxConcurrency: 10,
     projects: [
-      tier('unit', ['src/**/*.test.ts', 'test/support/**/*.test.ts', 'scripts/**/*.test.ts'], 20_000),
+      tier(
+        'unit',
+        ['src/**/*.test.ts', 'test/support/**/*.test.ts', 'scripts/**/*.test.ts', 'bench/**/*.test.ts'],
+        20_000,
+      ),
       tier('workflow', ['test/workflow/**/*.test.ts'], MINUTES),
       tier('replay', ['test/replay/**/*.test.ts'], MINUTES),
       tier('integration', ['test/integration/**/*.test.ts'], 2 * MINUTES),

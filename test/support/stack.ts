@@ -17,6 +17,8 @@ export interface Stack {
   readonly shared: string;
   readonly engine: string;
   readonly configFile: string;
+  /** What is in it. */
+  readonly given: { metrics: object };
   readonly temporalAddress: string;
   readonly metricsUrl: string;
   /** Where the job pages are. */
@@ -46,19 +48,22 @@ export interface StartWorkerOptions {
 
 export const TEST_IMAGE = 'holdfast/test-busybox:1';
 
-/** @param overrides merged into the configuration's top level */
-export async function startStack(
-  overrides: {
-    engine?: object;
-    /** Further engines on the same daemon, by the pool that each serves alone. */
-    engines?: Record<string, object>;
-    metrics?: object;
-    top?: object;
-    prometheus?: boolean;
-    /** Client of the engine that the stack uses; default: the machine's own. */
-    docker?: typeof docker;
-  } = {},
-): Promise<Stack> {
+export interface StackOverrides {
+  engine?: object;
+  /** Further engines on the same daemon, by the pool that each serves alone. */
+  engines?: Record<string, object>;
+  metrics?: object;
+  /** Merged into the configuration's top level. */
+  top?: object;
+  /** False: not started. */
+  prometheus?: boolean;
+  /** Client of the engine that the stack uses; default: the machine's own. */
+  docker?: typeof docker;
+  /** Of Prometheus; default `1s`. */
+  scrapeInterval?: string;
+}
+
+export async function startStack(overrides: StackOverrides = {}): Promise<Stack> {
   ensureTestImage();
   const ask = overrides.docker ?? docker;
   const directory = mkdtempSync(join(tmpdir(), 'holdfast-stack-'));
@@ -113,7 +118,7 @@ export async function startStack(
   writeFileSync(
     join(directory, 'prometheus.yml'),
     stringify({
-      global: { scrape_interval: '1s' },
+      global: { scrape_interval: overrides.scrapeInterval ?? '1s' },
       scrape_configs: [{ job_name: 'holdfast', static_configs: [{ targets: [`127.0.0.1:${String(ports.metrics)}`] }] }],
     }),
   );
@@ -216,6 +221,7 @@ export async function startStack(
     shared,
     engine,
     configFile,
+    given,
     temporalAddress: `127.0.0.1:${String(ports.temporal)}`,
     metricsUrl,
     webUrl: `http://127.0.0.1:${String(ports.web)}`,
@@ -246,7 +252,7 @@ export async function startStack(
 }
 
 /** Whatever a failed test has left: only of this stack's own engine name. */
-function removeAll(engine: string, ask: typeof docker): void {
+export function removeAll(engine: string, ask: typeof docker = docker): void {
   const filter = ['--filter', `label=holdfast.engine=${engine}`];
   const containers = ask('ps', '-aq', ...filter);
   if (containers.length > 0) ask('rm', '-fv', ...containers);

@@ -370,6 +370,7 @@ export async function startCoordinator(options: CoordinatorOptions = {}): Promis
 
   function finish(job: CoordinatorJob, report: FinalReport): void {
     job.final = report;
+    job.overAtMs = Date.now();
     job.status = job.status === 'canceling' ? 'canceled' : (report.state as 'success' | 'failed');
   }
 

@@ -44,6 +44,8 @@ export interface CoordinatorJob {
   keepAlives: number;
   touchedAtMs: number;
   runningAtMs: number;
+  /** When its final report was taken. */
+  overAtMs: number | undefined;
   /** An answer to the final report was lost on purpose: what follows may be a repetition. */
   answerLost: boolean;
   /** How often `debug_trace=true` was said with a part of the trace. */
@@ -93,6 +95,7 @@ export function createJob(id: number, payload: Record<string, unknown>, options:
     keepAlives: 0,
     touchedAtMs: Date.now(),
     runningAtMs: 0,
+    overAtMs: undefined,
     answerLost: false,
     debugPatches: 0,
     largestPatch: 0,

@@ -1,0 +1,71 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { LABEL_JOB, LABEL_MACHINE, LABEL_ROLE } from '../../src/contracts/names.js';
+import { LABEL_ENGINE } from '../../src/machines/docker/names.js';
+import { docker, type Stack } from '../../test/support/stack.js';
+import { IMAGE } from '../bench.js';
+import { abreast } from '../jobs.js';
+import type { Measurement } from '../measurement.js';
+import { cpuSeconds } from '../process-usage.js';
+import { dockerCreated } from '../raw-docker.js';
+import { rounded } from '../statistics.js';
+
+const CONTAINERS = 100;
+const WATCH_SECONDS = 30;
+
+/** The worker's processor time with containers to sample, less what it takes without. */
+export const sampling: Measurement = {
+  name: 'sampling',
+  about: `sampling ${String(CONTAINERS)} containers every 5 s: the worker's share of one core`,
+  async run(bench) {
+    const stack = await bench.ownStack({
+      engine: { capacity: CONTAINERS, warm: 0 },
+      metrics: { sampleInterval: '5s' },
+      // Leftovers of no workflow are swept: not while they are being measured.
+      top: { worker: { sweepInterval: '1h' } },
+    });
+    const { pid } = stack.worker();
+    await delay(10_000);
+    const without = await share(pid);
+    await startContainers(stack);
+    await delay(10_000);
+    const withContainers = await share(pid);
+    const sampled = await sampledMachines(stack);
+    if (sampled !== CONTAINERS) throw new Error(`Only ${String(sampled)} of ${String(CONTAINERS)} were sampled`);
+    await stack.close();
+    const percent = rounded((withContainers - without) * 100);
+    return {
+      figures: { percentOfOneCore: percent, idlePercentOfOneCore: rounded(without * 100), containers: CONTAINERS },
+      aims: [{ what: 'sampling 100 containers at 5 s', value: percent, atMost: 5, unit: '% of a core' }],
+    };
+  },
+};
+
+async function sampledMachines(stack: Stack): Promise<number> {
+  const text = await (await fetch(`${stack.metricsUrl}/metrics`)).text();
+  return text.match(/^holdfast_machine_cpu_seconds_total\{/gm)?.length ?? 0;
+}
+
+async function share(pid: number): Promise<number> {
+  const before = cpuSeconds(pid);
+  const startedAt = performance.now();
+  await delay(WATCH_SECONDS * 1000);
+  return (cpuSeconds(pid) - before) / ((performance.now() - startedAt) / 1000);
+}
+
+/** Containers with the labels that the worker samples by. */
+async function startContainers(stack: Stack): Promise<void> {
+  const ids = await abreast(CONTAINERS, 4, (index) =>
+    dockerCreated('--network=none', ...labels(stack.engine, index), IMAGE, 'sleep', '600'),
+  );
+  for (let at = 0; at < ids.length; at += 25) docker('start', ...ids.slice(at, at + 25));
+}
+
+function labels(engine: string, index: number): string[] {
+  const values = {
+    [LABEL_ENGINE]: engine,
+    [LABEL_JOB]: `job/bench-${String(index)}`,
+    [LABEL_MACHINE]: `bench-${String(index)}`,
+    [LABEL_ROLE]: 'build',
+  };
+  return Object.entries(values).flatMap(([name, value]) => ['--label', `${name}=${value}`]);
+}
