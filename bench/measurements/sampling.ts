@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { LABEL_JOB, LABEL_MACHINE, LABEL_ROLE } from '../../src/contracts/names.js';
-import { LABEL_ENGINE } from '../../src/machines/docker/names.js';
+import { LABEL_ENGINE, LABEL_INSTALLATION, LABEL_ORIGIN } from '../../src/machines/docker/names.js';
 import { docker, type Stack } from '../../test/support/stack.js';
 import { IMAGE } from '../bench.js';
 import { abreast } from '../jobs.js';
@@ -18,7 +18,7 @@ export const sampling: Measurement = {
   about: `sampling ${String(CONTAINERS)} containers every 5 s: the worker's share of one core`,
   async run(bench) {
     const stack = await bench.ownStack({
-      engine: { capacity: CONTAINERS, warm: 0 },
+      engine: { capacity: CONTAINERS },
       metrics: { sampleInterval: '5s' },
       // Leftovers of no workflow are swept: not while they are being measured.
       top: { worker: { sweepInterval: '1h' } },
@@ -54,15 +54,26 @@ async function share(pid: number): Promise<number> {
 
 /** Containers with the labels that the worker samples by. */
 async function startContainers(stack: Stack): Promise<void> {
+  const owner = ownerLabels(stack.engine);
   const ids = await abreast(CONTAINERS, 4, (index) =>
-    dockerCreated('--network=none', ...labels(stack.engine, index), IMAGE, 'sleep', '600'),
+    dockerCreated('--network=none', ...labels(owner, index), IMAGE, 'sleep', '600'),
   );
   for (let at = 0; at < ids.length; at += 25) docker('start', ...ids.slice(at, at + 25));
 }
 
-function labels(engine: string, index: number): string[] {
+/** As the worker marks what is its own: from its warm sandbox. */
+function ownerLabels(engine: string): Record<string, string> {
+  const [warm = ''] = docker('ps', '-q', '--filter', `label=${LABEL_ENGINE}=${engine}`);
+  const all = JSON.parse(docker('inspect', '--format', '{{json .Config.Labels}}', warm).join('')) as Record<
+    string,
+    string
+  >;
+  return Object.fromEntries([LABEL_ENGINE, LABEL_INSTALLATION, LABEL_ORIGIN].map((name) => [name, all[name] ?? '']));
+}
+
+function labels(owner: Record<string, string>, index: number): string[] {
   const values = {
-    [LABEL_ENGINE]: engine,
+    ...owner,
     [LABEL_JOB]: `job/bench-${String(index)}`,
     [LABEL_MACHINE]: `bench-${String(index)}`,
     [LABEL_ROLE]: 'build',

@@ -6,14 +6,14 @@ import type { Engine, MachineSummary } from '../machines/engine.js';
 import type { Logger } from '../telemetry/logger.js';
 import type { WorkerMetrics } from '../telemetry/metrics.js';
 
-/** A warm sandbox costs CPU to make: not in the same instant in which a job wants it. */
-const WARM_DELAY_MS = 300;
+/** A warm sandbox costs as much to make as a job's own container: not while that one is being started. */
+const WARM_DELAY_MS = 800;
 const DRAIN_LOOK_MS = 500;
 
 /** What a worker does for its engines besides jobs: warm sandboxes, sweeps, counting open jobs. */
 export interface Housekeeping {
   start(): void;
-  /** A machine was taken or given back: there may be a sandbox to make. */
+  /** A machine was taken or given back: there may be a sandbox to make, soon. */
   machinesChanged(engine: Engine): void;
   /**
    * Waits until the jobs that are on the engines now have their final status and their machines are gone. Jobs that come later

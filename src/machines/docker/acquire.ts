@@ -12,9 +12,10 @@ import { assertAllowed } from './allowed.js';
 import { isConflict } from './errors.js';
 import { hostConfig, STEP_LOG } from './host-config.js';
 import { ensureImage, type ImageFacts } from './images.js';
-import { containerName, LABEL_NONCE, LABEL_SANDBOX, ownerLabels } from './names.js';
+import { containerName, LABEL_FIRST_STEP, LABEL_NONCE, LABEL_SANDBOX, ownerLabels } from './names.js';
 import { releaseMachine } from './release.js';
 import { claimSandbox, removeSandbox, type Sandbox } from './sandbox.js';
+import { writeOwner } from './sandbox-owner.js';
 import { createJobNetwork, startServices, type ServiceOutcome } from './services.js';
 import { inspect } from './steps.js';
 import { CONTAINER_COMMAND, containerFiles } from './wrapper.js';
@@ -60,10 +61,11 @@ export async function acquireMachine(
   }
 
   const network = request.services.length > 0 ? await createJobNetwork(docker, settings, request) : undefined;
+  const owner = { job: request.job, machine: request.machine };
   const sandbox = await claimSandbox(
     docker,
     settings,
-    { job: request.job, machine: request.machine },
+    owner,
     network === undefined ? undefined : { name: network, aliases: ['build'] },
   );
   try {
@@ -72,14 +74,18 @@ export async function acquireMachine(
       network === undefined
         ? []
         : await startServices({ docker, settings, request, network, services: serviceImages, signal, note });
-    if (request.helper)
-      await createJobContainer(deps, request, 'helper', sandbox, { id: helper.id, name: helper.name });
-    await createJobContainer(deps, request, 'build', sandbox, {
-      id: image.id,
-      name: image.name,
-      ...(wanted.entrypoint === undefined ? {} : { entrypoint: wanted.entrypoint }),
-      ...(wanted.user === undefined ? {} : { user: wanted.user }),
-    });
+    await allOrNone([
+      sandbox.warm ? writeOwner(docker.getContainer(sandbox.id), owner) : Promise.resolve(),
+      createJobContainers(deps, request, sandbox, {
+        helper: { id: helper.id, name: helper.name },
+        build: {
+          id: image.id,
+          name: image.name,
+          ...(wanted.entrypoint === undefined ? {} : { entrypoint: wanted.entrypoint }),
+          ...(wanted.user === undefined ? {} : { user: wanted.user }),
+        },
+      }),
+    ]);
     return describe(settings, request, sandbox, image, helper, services, notes);
   } catch (error) {
     return await settleRace(deps, request, sandbox, error);
@@ -124,14 +130,54 @@ async function completed(
   return known;
 }
 
+/** What fails is thrown when nothing is under way any more: then it can be taken away again. */
+async function allOrNone(works: Promise<void>[]): Promise<void> {
+  const settled = await Promise.allSettled(works);
+  for (const result of settled) if (result.status === 'rejected') throw result.reason;
+}
+
+interface ContainerImage {
+  id: string;
+  name: string;
+  entrypoint?: string[];
+  user?: string;
+}
+
+/** The build container is created last (it is the commit point), and filled beside the helper: see `completed`. */
+async function createJobContainers(
+  deps: Deps,
+  request: MachineRequest,
+  sandbox: Sandbox,
+  images: Record<'helper' | 'build', ContainerImage>,
+): Promise<void> {
+  const helper = request.helper ? await createJobContainer(deps, request, 'helper', sandbox, images.helper) : undefined;
+  await allOrNone([
+    helper === undefined ? Promise.resolve() : putFiles(helper, request, 'helper'),
+    createJobContainer(deps, request, 'build', sandbox, images.build).then((build) =>
+      putFiles(build, request, 'build'),
+    ),
+  ]);
+}
+
 async function createJobContainer(
   { docker, settings }: Deps,
   request: MachineRequest,
   role: MachineRole,
   sandbox: Sandbox,
-  image: { id: string; name: string; entrypoint?: string[]; user?: string },
-): Promise<void> {
-  const container = await docker.createContainer({
+  image: ContainerImage,
+): Promise<Docker.Container> {
+  return await docker.createContainer(containerOptions(settings, request, role, sandbox, image));
+}
+
+function containerOptions(
+  settings: OwnedEngineSettings,
+  request: MachineRequest,
+  role: MachineRole,
+  sandbox: Sandbox,
+  image: ContainerImage,
+): Docker.ContainerCreateOptions {
+  const first = request.steps.find((step) => step.role === role);
+  return {
     name: containerName(request.machine, role),
     Image: image.id,
     // The helper image's own entry point (git) is of no use; the user's is the user's business.
@@ -150,14 +196,14 @@ async function createJobContainer(
       [LABEL_ROLE]: role,
       [LABEL_SANDBOX]: sandbox.id,
       [LABEL_NONCE]: request.nonce,
+      ...(first === undefined ? {} : { [LABEL_FIRST_STEP]: first.name }),
     },
     HostConfig: {
       ...hostConfig(settings, { kind: role, image: image.name, builds: { volume: sandbox.volume } }),
       NetworkMode: `container:${sandbox.id}`,
       LogConfig: STEP_LOG,
     },
-  });
-  await putFiles(container, request, role);
+  };
 }
 
 async function putFiles(container: Docker.Container, request: MachineRequest, role: MachineRole): Promise<void> {

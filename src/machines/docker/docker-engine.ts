@@ -21,6 +21,7 @@ import { releaseMachine } from './release.js';
 import { createSampler } from './sampler.js';
 import { dropWarm, freeSlots, keepWarm } from './sandbox.js';
 import { openShell } from './shell.js';
+import { createStarts } from './starts.js';
 import { runStep, stopStep } from './steps.js';
 import { sweep } from './sweep.js';
 import { directoriesArchive } from './wrapper.js';
@@ -65,8 +66,11 @@ export function createDockerEngine(deps: {
     return await guarded(doing, () => Promise.race([work(), limit]), signal);
   }
 
+  const starts = createStarts();
   const never = new AbortController().signal;
   const lonelySince = new Map<string, number>();
+  /** Two at once would make too many, and take the other's for leftovers. */
+  let warming: Promise<void> = Promise.resolve();
 
   return {
     name: settings.name,
@@ -88,7 +92,10 @@ export function createDockerEngine(deps: {
     runStep: (machine, step, { signal }) =>
       guarded(
         `running ${step.name}`,
-        () => runStep(containerOf(machine, roleOfStep(step.name)), step, signal ?? never),
+        () => {
+          const container = containerOf(machine, roleOfStep(step.name));
+          return runStep(container, step, signal ?? never, () => starts.started(container.id));
+        },
         signal,
       ),
     stopStep: (machine, step, graceMs, { signal }) =>
@@ -99,7 +106,7 @@ export function createDockerEngine(deps: {
       ),
     async *readLog(machine, step, { signal }) {
       try {
-        yield* readStepLog(containerOf(machine, roleOfStep(step)), step, signal ?? never);
+        yield* readStepLog(containerOf(machine, roleOfStep(step)), step, signal ?? never, starts);
       } catch (error) {
         signal?.throwIfAborted();
         throw toMachineError(error, `reading the output of ${step}`);
@@ -124,7 +131,10 @@ export function createDockerEngine(deps: {
         options,
       ),
     sample: (options) => promptly('sampling machines', () => sampler.sample(), options),
-    keepWarm: ({ signal }) => guarded('making warm sandboxes', () => keepWarm(docker, settings), signal),
+    keepWarm: ({ signal }) => {
+      warming = warming.catch(() => undefined).then(() => keepWarm(docker, settings));
+      return guarded('making warm sandboxes', () => warming, signal);
+    },
     dropWarm: ({ signal }) => guarded('removing warm sandboxes', () => dropWarm(docker, settings), signal),
     sweep: (isOpen, { signal }) =>
       guarded('sweeping', () => sweep(docker, settings, isOpen, { lonelySince, now: now() }), signal),

@@ -1,18 +1,20 @@
 import { Readable } from 'node:stream';
-import { setTimeout as delay } from 'node:timers/promises';
 import type Docker from 'dockerode';
 import type { LogEvent } from '../engine.js';
 import { isNotFound } from './errors.js';
 import { readMarkers } from './markers.js';
 import { LABEL_NONCE } from './names.js';
 import { createFrameReader, createStepFilter, type StepFilter } from './step-log.js';
+import type { StartListener, Starts } from './starts.js';
 import { inspect } from './steps.js';
 
-/** Between two looks at a container whose step has not begun. The first byte of a trace waits for this. */
-const LOOK_MS = 25;
+/** Between two looks at a container whose step has not begun, should it be started by another process. */
+const LOOK_MS = 250;
 /** After ten seconds: the step waits for something slow. */
 const LOOK_SELDOM_MS = 500;
-const EAGER_LOOKS = 400;
+const EAGER_LOOKS = 40;
+/** Looking at a container's files costs the engine much more than looking at its state. */
+const FILES_EVERY = 4;
 
 /**
  * The output of one step, live, from its first byte. Where the connection breaks, the log is read again from its beginning and
@@ -22,9 +24,25 @@ export async function* readStepLog(
   container: Docker.Container,
   step: string,
   signal: AbortSignal,
+  starts: Starts,
+): AsyncGenerator<LogEvent, void, undefined> {
+  const listener = starts.listen(container.id);
+  try {
+    yield* readWhenStarted(container, step, signal, listener);
+  } finally {
+    listener.close();
+  }
+}
+
+async function* readWhenStarted(
+  container: Docker.Container,
+  step: string,
+  signal: AbortSignal,
+  listener: StartListener,
 ): AsyncGenerator<LogEvent, void, undefined> {
   const unseen = createUnseen();
   let fateKnown = false;
+  let started = false;
   for (let looks = 1; ; looks++) {
     signal.throwIfAborted();
     const info = await inspect(container);
@@ -41,10 +59,10 @@ export async function* readStepLog(
       // The step ended or was forbidden before this reading, and left no output.
       if (fateKnown) return;
       // It may have run since we looked at the container: one more reading, and that one is whole.
-      fateKnown = await isDecided(container, step);
+      if (started || looks % FILES_EVERY === 0) fateKnown = await isDecided(container, step);
       if (fateKnown) continue;
     }
-    await delay(looks < EAGER_LOOKS ? LOOK_MS : LOOK_SELDOM_MS, undefined, { signal });
+    started = await listener.wait(looks < EAGER_LOOKS ? LOOK_MS : LOOK_SELDOM_MS, signal);
   }
 }
 

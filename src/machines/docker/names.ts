@@ -14,6 +14,8 @@ export const LABEL_VOLUME = 'holdfast.volume';
 /** Hash of the settings that shaped a sandbox: one of an older configuration is not used for a job. */
 export const LABEL_SHAPE = 'holdfast.shape';
 export const LABEL_NONCE = 'holdfast.nonce';
+/** Name of the step that a container's first start runs. */
+export const LABEL_FIRST_STEP = 'holdfast.first-step';
 
 export type ContainerRole = 'build' | 'helper' | 'service' | 'sandbox';
 

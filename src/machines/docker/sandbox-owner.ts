@@ -15,6 +15,8 @@ export interface SandboxOwner {
 
 const DIRECTORY = '/.holdfast';
 const FILE = 'owner';
+/** Nothing can be read from it any more, and it is nobody's. */
+const GOING_STATES = ['removing', 'dead'];
 
 export async function writeOwner(sandbox: Docker.Container, { job, machine }: SandboxOwner): Promise<void> {
   const tar = pack();
@@ -37,7 +39,9 @@ export async function readOwner(docker: Docker, sandbox: OurContainer): Promise<
 /** Sandboxes that hold a slot while no container has joined them: just claimed, or what is left of a machine. */
 export function lonelySandboxes(containers: readonly OurContainer[]): OurContainer[] {
   const used = new Set(containers.map((container) => container.sandbox));
-  return containers.filter((container) => container.slot !== undefined && !used.has(container.id));
+  return containers.filter(
+    ({ id, slot, state }) => slot !== undefined && !used.has(id) && !GOING_STATES.includes(state),
+  );
 }
 
 /** The sandbox of a machine whose other containers are missing (not made yet, or taken away by somebody). */

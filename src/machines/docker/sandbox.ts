@@ -5,7 +5,7 @@ import { MachineError, type OwnedEngineSettings } from '../engine.js';
 import { ignoringGone, isConflict, isNotFound, messageOf, statusOf } from './errors.js';
 import { volumeMount } from './host-config.js';
 import { listContainers, type OurContainer } from './inventory.js';
-import { lonelySandboxOf, writeOwner, type SandboxOwner } from './sandbox-owner.js';
+import { lonelySandboxOf, type SandboxOwner } from './sandbox-owner.js';
 import { ownerLabels, LABEL_SHAPE, LABEL_VOLUME, slotName, volumeName, warmName } from './names.js';
 
 /**
@@ -30,7 +30,7 @@ const PAUSE = ['read _'];
 const CLAIM_ATTEMPTS = 20;
 
 /**
- * Lease a slot. A warm sandbox is renamed into it; without one, or when the job needs its own network, a new one is made there.
+ * Lease a slot. A warm sandbox is renamed into it (and is still to be told whose it is: `writeOwner`); without one, or when the job needs its own network, a new one is made there.
  * @throws MachineError ENGINE_FULL
  */
 export async function claimSandbox(
@@ -49,7 +49,7 @@ export async function claimSandbox(
     const warm = network === undefined ? containers.find((container) => isWarm(settings, container)) : undefined;
     try {
       if (warm === undefined) return await createSandbox(docker, settings, name, { owner, network });
-      if (await claimWarm(docker, warm, name, owner)) return { id: warm.id, volume: warm.volume ?? '', warm: true };
+      if (await claimWarm(docker, warm, name)) return { id: warm.id, volume: warm.volume ?? '', warm: true };
     } catch (error) {
       // Somebody was faster: the slot is taken, or the warm one is.
       if (!isConflict(error) && !isNotFound(error) && !isRenamedAlready(error)) throw error;
@@ -64,13 +64,10 @@ export async function claimSandbox(
  * By its name and not by its id: once another has renamed it there is none of that name. Two that asked in the same instant are
  * both obeyed, one right after the other; the last name stands, and whoever finds another than his own has lost.
  */
-async function claimWarm(docker: Docker, warm: OurContainer, name: string, owner: SandboxOwner): Promise<boolean> {
+async function claimWarm(docker: Docker, warm: OurContainer, name: string): Promise<boolean> {
   await docker.getContainer(warm.name).rename({ name });
-  const sandbox = docker.getContainer(warm.id);
-  const { Name } = await sandbox.inspect();
-  if (Name !== `/${name}`) return false;
-  await writeOwner(sandbox, owner);
-  return true;
+  const { Name } = await docker.getContainer(warm.id).inspect();
+  return Name === `/${name}`;
 }
 
 /** Another claim has given the same warm sandbox the same name: for the engine a mistake (400) and no conflict. */

@@ -72,7 +72,7 @@ function beginsRun(bytes: Buffer, prefix: Buffer): boolean {
   return end !== -1 && bytes.toString('utf8', prefix.length, end).endsWith(':start');
 }
 
-function markerPrefix(nonce: string): Buffer {
+export function markerPrefix(nonce: string): Buffer {
   return Buffer.from(`\x1eholdfast:${nonce}:`);
 }
 
@@ -106,7 +106,7 @@ export function createStepFilter(nonce: string, step: string): StepFilter {
       phase = 'within';
       return [{ kind: 'start', atMs }];
     }
-    if (text === `${ours}end` && phase === 'within') {
+    if (text.startsWith(`${ours}end`) && phase === 'within') {
       phase = 'after';
       return [{ kind: 'end', atMs }];
     }

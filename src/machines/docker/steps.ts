@@ -2,7 +2,8 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type Docker from 'dockerode';
 import type { StepExit, StepRun } from '../engine.js';
 import { ignoringGone, isConflict, isNotFound } from './errors.js';
-import { readMarkers, type StepMarkers } from './markers.js';
+import { readLastWords, readMarkers, type StepMarkers } from './markers.js';
+import { LABEL_FIRST_STEP, LABEL_NONCE } from './names.js';
 import { stepFiles, stopFiles } from './wrapper.js';
 
 /**
@@ -17,8 +18,18 @@ import { stepFiles, stopFiles } from './wrapper.js';
  * | stopped | stop asked for | stopped |
  * | stopped | started, no exit | out of memory, or killed from outside: lost |
  * | stopped | none | name the step, start the container, look again |
+ * | never started | not looked at: the fence does | as for none |
+ *
+ * Looking at files costs the engine fifty times what a look at its log or its own memory does; so a result is read from the
+ * container's last words, where they are to be found.
+ * @param onStart called whenever the container was started
  */
-export async function runStep(container: Docker.Container, step: StepRun, signal: AbortSignal): Promise<StepExit> {
+export async function runStep(
+  container: Docker.Container,
+  step: StepRun,
+  signal: AbortSignal,
+  onStart: () => void,
+): Promise<StepExit> {
   for (;;) {
     signal.throwIfAborted();
     const info = await inspect(container);
@@ -27,17 +38,41 @@ export async function runStep(container: Docker.Container, step: StepRun, signal
       await untilStopped(container, signal);
       continue;
     }
-    // A container that never ran has no markers of a run; a stop may still have been asked for.
-    const markers = await readMarkers(container, step.name);
-    if (markers.started || markers.exitCode !== undefined) return exitOf(info, markers);
-    await start(container, step, signal);
+    if (info.State.Status !== 'created') {
+      const nonce = info.Config.Labels[LABEL_NONCE] ?? '';
+      const markers = (await readLastWords(container, nonce, step.name)) ?? (await readMarkers(container, step.name));
+      if (markers.started || markers.exitCode !== undefined) {
+        return exitOf(await withOomKill(container, info, markers, signal), markers);
+      }
+    }
+    await start(container, step, { named: isNamed(info, step), signal, onStart });
   }
+}
+
+/** The kernel's killing and a container's end are two messages to the engine, and the second may be the first to arrive. */
+const OOM_NEWS_MS = 250;
+const KILLED = 137;
+
+async function withOomKill(
+  container: Docker.Container,
+  info: Docker.ContainerInspectInfo,
+  markers: StepMarkers,
+  signal: AbortSignal,
+): Promise<Docker.ContainerInspectInfo> {
+  if (markers.exitCode !== KILLED || info.State.OOMKilled) return info;
+  await delay(OOM_NEWS_MS, undefined, { signal });
+  return (await inspect(container)) ?? info;
+}
+
+/** The container was made with the name of this step in it, and nobody has put another there. */
+function isNamed(info: Docker.ContainerInspectInfo, step: StepRun): boolean {
+  const first = info.State.Status === 'created' && info.Config.Labels[LABEL_FIRST_STEP] === step.name;
+  return first && Object.keys(step.environment).length === 0;
 }
 
 function exitOf(info: Docker.ContainerInspectInfo, markers: StepMarkers): StepExit {
   const times = { startedAt: info.State.StartedAt, finishedAt: info.State.FinishedAt };
-  const neverRan = info.State.Status === 'created';
-  if (markers.stopRequested) return { kind: 'stopped', ...(neverRan ? {} : times) };
+  if (markers.stopRequested) return { kind: 'stopped', ...times };
   if (markers.exitCode !== undefined) {
     return {
       kind: 'exited',
@@ -54,8 +89,12 @@ function exitOf(info: Docker.ContainerInspectInfo, markers: StepMarkers): StepEx
   };
 }
 
-async function start(container: Docker.Container, step: StepRun, signal: AbortSignal): Promise<void> {
-  await container.putArchive(await stepFiles(step.name, step.environment), { path: '/' });
+async function start(
+  container: Docker.Container,
+  step: StepRun,
+  { named, signal, onStart }: { named: boolean; signal: AbortSignal; onStart: () => void },
+): Promise<void> {
+  if (!named) await container.putArchive(await stepFiles(step.name, step.environment), { path: '/' });
   // Waiting begins before the start, so that the shortest script is not missed.
   const stopped = container.wait({ condition: 'next-exit', abortSignal: signal }) as Promise<unknown>;
   stopped.catch(() => undefined);
@@ -64,6 +103,7 @@ async function start(container: Docker.Container, step: StepRun, signal: AbortSi
   } catch (error) {
     if (!isConflict(error)) throw error;
   }
+  onStart();
   try {
     await stopped;
   } catch (error) {

@@ -44,7 +44,9 @@ printf '\\036holdfast:${nonce}:%s:start\\036\\n' "$step"
 if [ -f "$dir/env" ]; then . "$dir/env"; fi
 "$1" "$dir/script"
 code=$?
-printf '\\036holdfast:${nonce}:%s:end\\036\\n' "$step"
+result=$code
+if [ -f "$dir/stop" ]; then result=stopped; fi
+printf '\\036holdfast:${nonce}:%s:end:%s\\036\\n' "$step" "$result"
 printf '%s' "$code" >"$dir/exit"
 exit "$code"
 `;
@@ -53,6 +55,7 @@ exit "$code"
 /** Everything that a fresh container gets: the wrapper, the scripts and the job's directories. */
 export async function containerFiles(input: {
   nonce: string;
+  /** The first is what the container's first start runs. */
   steps: StepScript[];
   /** Made with mode 0777, parents too. */
   directories: string[];
@@ -64,6 +67,8 @@ export async function containerFiles(input: {
     tar.entry({ name: `.holdfast/${step.name}/`, type: 'directory', mode: 0o777 });
     tar.entry({ name: `.holdfast/${step.name}/script`, mode: 0o755 }, step.script);
   }
+  const [first] = input.steps;
+  if (first !== undefined) nameStep(tar, first.name);
   addDirectories(tar, input.directories);
   return await finished(tar);
 }
@@ -84,10 +89,14 @@ function addDirectories(tar: ReturnType<typeof pack>, directories: string[]): vo
 /** Names the step that the next start runs. */
 export async function stepFiles(step: string, environment: Record<string, string>): Promise<Buffer> {
   const tar = pack();
-  tar.entry({ name: '.holdfast/step', mode: 0o644 }, `${step}\n`);
+  nameStep(tar, step);
   const lines = Object.entries(environment).map(([key, value]) => `export ${key}=${quote(value)}\n`);
   if (lines.length > 0) tar.entry({ name: `.holdfast/${step}/env`, mode: 0o644 }, lines.join(''));
   return await finished(tar);
+}
+
+function nameStep(tar: ReturnType<typeof pack>, step: string): void {
+  tar.entry({ name: '.holdfast/step', mode: 0o644 }, `${step}\n`);
 }
 
 /** A step that carries these never starts, and says so to whoever waits for it. */
