@@ -18,7 +18,8 @@ export interface EngineSlots extends CustomSlotSupplier<ActivitySlotInfo> {
   released(): void;
 }
 
-export function createEngineSlots(engine: Engine, logger: Logger): EngineSlots {
+/** @param isOut the engine is out of rotation: no slot, and the jobs stay in the queue for another engine */
+export function createEngineSlots(engine: Engine, logger: Logger, isOut: () => boolean = () => false): EngineSlots {
   let promised = 0;
   let waiting: (() => void)[] = [];
 
@@ -30,6 +31,7 @@ export function createEngineSlots(engine: Engine, logger: Logger): EngineSlots {
 
   /** Counts itself in before it asks, so that two reservations never take the same slot. */
   async function promise(signal: AbortSignal): Promise<boolean> {
+    if (isOut()) return false;
     promised += 1;
     try {
       if ((await engine.freeSlots({ signal })) >= promised) return true;

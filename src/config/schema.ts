@@ -307,6 +307,11 @@ const Worker = z.strictObject({
   cachedWorkflows: z.int().min(0).default(200).describe('about 0.3 MB each'),
   /** Leftovers live no longer than one sweep. */
   sweepInterval: duration('60s', { minMs: 1000 }),
+  poisonAfter: z
+    .int()
+    .min(0)
+    .default(5)
+    .describe('failures in a row that take an engine out of rotation until it makes machines again; 0: never'),
   versioning: Versioning.prefault({}),
 });
 

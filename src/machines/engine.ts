@@ -58,6 +58,8 @@ export interface Engine {
   sample(options: CallOptions): Promise<MachineSample[]>;
   /** Bring the number of warm sandboxes to the configured one. */
   keepWarm(options: CallOptions): Promise<void>;
+  /** Makes a sandbox and removes it: whether jobs can run here. @throws MachineError */
+  probe(options: CallOptions): Promise<void>;
   /** Remove the warm sandboxes (clean stop of the engine's last worker). */
   dropWarm(options: CallOptions): Promise<void>;
   /** Removes what belongs to no open job. @returns what was removed, by name */

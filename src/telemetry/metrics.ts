@@ -12,6 +12,7 @@ export interface WorkerMetrics {
   jobStageDuration: Histogram<'stage'>;
   capacity: Gauge<'engine'>;
   machines: Gauge<'engine'>;
+  engineOut: Gauge<'engine'>;
   apiRequests: Counter<'endpoint' | 'status'>;
   traceBytes: Counter;
   traceUploadLag: Histogram;
@@ -76,6 +77,12 @@ export function createWorkerMetrics(version: { version: string; revision: string
     capacity: new Gauge({
       name: 'holdfast_capacity',
       help: 'Jobs at once that an engine takes',
+      labelNames: ['engine'],
+      registers,
+    }),
+    engineOut: new Gauge({
+      name: 'holdfast_engine_out_of_rotation',
+      help: '1 while an engine is out of rotation, since it failed job after job',
       labelNames: ['engine'],
       registers,
     }),

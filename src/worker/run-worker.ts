@@ -29,6 +29,7 @@ import { readInstallation } from '../client/installation.js';
 import { openStore } from '../store/open-store.js';
 import { openGitlabEntries, type GitlabEntries } from './gitlab/entries.js';
 import { createGitlabIntake, type GitlabIntake } from './gitlab/start-gitlab.js';
+import { createEngineHealth, watchingInterceptor } from './engine-health.js';
 import { createHousekeeping, type Housekeeping } from './housekeeping.js';
 import { installRuntime } from './runtime.js';
 import { loadOrCreateKeys } from './keys.js';
@@ -109,7 +110,10 @@ export async function runWorker(options: {
     listenAddress: config.metricsServer.listenAddress,
     metrics,
     collector,
-    checks: { ...readinessChecks(engines, store, client), version: async () => kept.assertSettled() },
+    checks: {
+      ...readinessChecks(engines, store, client),
+      version: () => Promise.resolve().then(() => kept.assertSettled()),
+    },
     extraMetrics: createForeignMetrics(runtime.metricsUrl),
     register: (app) => registerCodecRoutes(app, { codec, ...codecAccess(config) }),
   });
@@ -230,7 +234,15 @@ async function createWorkers(parts: WorkerParts): Promise<WorkerGroups> {
   for (const settings of config.engines) {
     const engine = engines.get(settings.name);
     if (engine === undefined) continue;
-    const slots: EngineSlots = createEngineSlots(engine, logger);
+    const health = createEngineHealth({
+      engine,
+      limit: config.worker.poisonAfter,
+      logger,
+      gauge: shared.metrics.engineOut,
+      back: () => slots.released(),
+    });
+    shared.lifecycle.handover.addEventListener('abort', () => health.stop(), { once: true });
+    const slots: EngineSlots = createEngineSlots(engine, logger, () => health.isOut());
     const deps = {
       ...shared,
       engine,
@@ -269,6 +281,7 @@ async function createWorkers(parts: WorkerParts): Promise<WorkerGroups> {
       intake.push(
         await Worker.create({
           ...common,
+          interceptors: { activity: [shared.flight.interceptor, watchingInterceptor(health)] },
           // A drain ends what is being provisioned; a hand-over does not wait, it aborts it.
           shutdownGraceTime: PROVISION_LIMIT,
           taskQueue: poolTaskQueue(taskQueue, pool),

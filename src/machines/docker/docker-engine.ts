@@ -19,7 +19,7 @@ import { readStepLog } from './log-reader.js';
 import { containerName } from './names.js';
 import { releaseMachine } from './release.js';
 import { createSampler } from './sampler.js';
-import { dropWarm, freeSlots, keepWarm } from './sandbox.js';
+import { dropWarm, freeSlots, keepWarm, probeSandbox } from './sandbox.js';
 import { openShell } from './shell.js';
 import { createStarts } from './starts.js';
 import { runStep, stopStep } from './steps.js';
@@ -136,6 +136,7 @@ export function createDockerEngine(deps: {
       return guarded('making warm sandboxes', () => warming, signal);
     },
     dropWarm: ({ signal }) => guarded('removing warm sandboxes', () => dropWarm(docker, settings), signal),
+    probe: ({ signal }) => guarded('making a sandbox to try', () => probeSandbox(docker, settings), signal),
     sweep: (isOpen, { signal }) =>
       guarded('sweeping', () => sweep(docker, settings, isOpen, { lonelySince, now: now() }), signal),
     ping: (options) =>

@@ -99,6 +99,14 @@ export async function keepWarm(docker: Docker, settings: OwnedEngineSettings): P
   }
 }
 
+/** Makes a sandbox and removes it, as a warm one: what dies in between leaves nothing that the engine would not have anyway. */
+export async function probeSandbox(docker: Docker, settings: OwnedEngineSettings): Promise<void> {
+  const { id } = await createSandbox(docker, settings, warmName(settings, randomName()), {});
+  const made = (await listContainers(docker, settings)).find((container) => container.id === id);
+  // A job that was faster has it, which proves as much.
+  if (made !== undefined && hasWarmName(settings, made)) await removeWarm(docker, made);
+}
+
 export async function dropWarm(docker: Docker, settings: OwnedEngineSettings): Promise<void> {
   const containers = await listContainers(docker, settings);
   const warm = containers.filter((container) => hasWarmName(settings, container));

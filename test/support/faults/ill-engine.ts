@@ -1,0 +1,39 @@
+import { createServer, request } from 'node:http';
+
+/** A front of the real engine that can be ill: it lists what is there, and every container that is to be made is a fault. */
+export interface IllEngine {
+  host: string;
+  setIll(ill: boolean): void;
+  close(): Promise<void>;
+}
+
+export async function startIllEngine(socketPath = '/var/run/docker.sock'): Promise<IllEngine> {
+  let ill = false;
+  const server = createServer((incoming, outgoing) => {
+    if (ill && incoming.method === 'POST' && incoming.url?.includes('/containers/create') === true) {
+      incoming.resume();
+      outgoing.writeHead(500, { 'content-type': 'application/json' }).end('{"message":"no space left on device"}');
+      return;
+    }
+    const { method, url: path, headers } = incoming;
+    const onward = request({ socketPath, method, path, headers }, (answer) => {
+      outgoing.writeHead(answer.statusCode ?? 502, answer.headers);
+      outgoing.flushHeaders();
+      answer.pipe(outgoing);
+    });
+    onward.on('error', () => outgoing.destroy());
+    outgoing.on('close', () => onward.destroy());
+    incoming.pipe(onward);
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const address = server.address();
+  const port = typeof address === 'object' && address !== null ? address.port : 0;
+  return {
+    host: `tcp://127.0.0.1:${String(port)}`,
+    setIll: (value) => void (ill = value),
+    async close() {
+      server.closeAllConnections();
+      await new Promise((resolve) => server.close(resolve));
+    },
+  };
+}
