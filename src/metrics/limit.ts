@@ -46,6 +46,7 @@ export function withQueryLimit(prometheus: PrometheusClient, most: number): Prom
     ...prometheus,
     queryRange: (query, range, signal) => limited(() => prometheus.queryRange(query, range, signal), signal),
     query: (query, signal, atMs) => limited(() => prometheus.query(query, signal, atMs), signal),
+    retention: (signal) => limited(() => prometheus.retention(signal), signal),
     checkQuery: (query, signal) => limited(() => prometheus.checkQuery(query, signal), signal),
   };
 }
