@@ -20,6 +20,8 @@ export interface Stack {
   /** What is in it. */
   readonly given: { metrics: object };
   readonly temporalAddress: string;
+  readonly temporalUiUrl: string;
+  readonly prometheusUrl: string;
   readonly metricsUrl: string;
   /** Where the job pages are. */
   readonly webUrl: string;
@@ -223,6 +225,8 @@ export async function startStack(overrides: StackOverrides = {}): Promise<Stack>
     configFile,
     given,
     temporalAddress: `127.0.0.1:${String(ports.temporal)}`,
+    temporalUiUrl: `http://127.0.0.1:${String(ports.ui)}`,
+    prometheusUrl: `http://127.0.0.1:${String(ports.prometheus)}`,
     metricsUrl,
     webUrl: `http://127.0.0.1:${String(ports.web)}`,
     client,
