@@ -33,8 +33,14 @@ async function samplesOf(machine: string): Promise<number> {
 }
 
 async function describeJob(handle: JobHandle) {
-  const { raw, searchAttributes, status } = await stack.client.temporal.workflow.getHandle(handle.workflowId).describe();
-  return { pending: raw.pendingActivities ?? [], metrics: searchAttributes['HoldfastMetrics']?.[0], status: status.name };
+  const { raw, searchAttributes, status } = await stack.client.temporal.workflow
+    .getHandle(handle.workflowId)
+    .describe();
+  return {
+    pending: raw.pendingActivities ?? [],
+    metrics: searchAttributes['HoldfastMetrics']?.[0],
+    status: status.name,
+  };
 }
 
 async function untilMetrics(handle: JobHandle, state: string): Promise<void> {
