@@ -8,6 +8,8 @@ import type { Config } from './config/schema.js';
 import { connectionOptions } from './client/connection.js';
 import { JobExistsError, JobInvalidError, JobNotFoundError, UnreachableError } from './client/errors.js';
 import { listAfterReplay, readReplayed } from './client/replayed.js';
+import { readJobFacts, type JobFacts } from './client/job-facts.js';
+import { readStatus } from './client/job-status.js';
 import { createJobHandle, type JobFlight, type JobHandle } from './client/job-handle.js';
 import { listJobs, NAME_MEMO, resolveJobId, type JobFilter, type JobSummary } from './client/job-list.js';
 import { guarded, unreachable } from './client/reach.js';
@@ -23,6 +25,7 @@ export { JobExistsError, JobInvalidError, JobNotFoundError, UnreachableError };
 export type {
   CiJobInput,
   CiJobResult,
+  JobFacts,
   JobFilter,
   JobFlight,
   JobHandle,
@@ -50,6 +53,8 @@ export interface HoldfastClient {
   /** @param id workflow id or its last part */
   job(id: string): Promise<JobHandle>;
   listJobs(filter?: JobFilter): Promise<JobSummary[]>;
+  /** Adds to jobs of the list what Temporal's list does not know: times, exit codes, engines. */
+  jobFacts(jobs: readonly JobSummary[]): Promise<JobFacts[]>;
   /** Collect and upload a job's metrics again; two callers at once share one upload. */
   replayMetrics(id: string): Promise<ReplayMetricsResult>;
   readonly store: Store;
@@ -124,6 +129,8 @@ export async function createHoldfastClient(config: Config): Promise<HoldfastClie
       return openJob(workflowId);
     },
     job: async (id) => openJob(await guarded(() => resolveJobId(temporal, id), address)),
+    jobFacts: (jobs) =>
+      readJobFacts(jobs, { store, statusOf: (workflowId) => readStatus(temporal, workflowId, address) }),
     listJobs: (filter) =>
       guarded(async () => listAfterReplay(store, await listJobs(temporal, filter), filter?.metrics), address),
     async replayMetrics(id) {

@@ -22,16 +22,16 @@ export function addJobs(program: Command): void {
     .option('--json', 'print JSON')
     .option('--config <file>', 'configuration')
     .action(async ({ state, metrics, flag, limit, ...common }: JobsOptions) => {
-      const jobs = await withClient(common, (client) =>
-        client.listJobs({
+      await withClient(common, async (client) => {
+        const jobs = await client.listJobs({
           limit,
           ...(state === undefined ? {} : { state }),
           ...(metrics === undefined ? {} : { metrics }),
           ...(flag === undefined ? {} : { flag }),
-        }),
-      );
-      if (common.json === true) printJson(jobs);
-      else process.stdout.write(table(jobs));
+        });
+        if (common.json === true) printJson(await client.jobFacts(jobs));
+        else process.stdout.write(table(jobs));
+      });
     });
 }
 

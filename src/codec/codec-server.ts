@@ -4,7 +4,8 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 
 const WirePayload = z.object({ metadata: z.record(z.string(), z.string()).default({}), data: z.string().default('') });
-const WireBody = z.object({ payloads: z.array(WirePayload) });
+// The Temporal CLI sends an empty list as `{}`, and takes a refusal for a server that is away.
+const WireBody = z.object({ payloads: z.array(WirePayload).default([]) });
 type WirePayload = z.infer<typeof WirePayload>;
 
 export interface CodecRouteOptions {

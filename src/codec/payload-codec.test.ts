@@ -121,6 +121,13 @@ describe('the codec endpoint', () => {
     expect(known.json()).toEqual({ payloads: [wire(json('hi'))] });
   });
 
+  it('takes an empty body for an empty list, as the Temporal CLI sends it', async () => {
+    const answer = await server().inject({ method: 'POST', url: '/decode', payload: {} });
+
+    expect(answer.statusCode).toBe(200);
+    expect(answer.json()).toEqual({ payloads: [] });
+  });
+
   it('answers 400 to what it cannot read', async () => {
     const app = server();
     const sealed = { metadata: { encoding: Buffer.from('binary/encrypted').toString('base64') }, data: 'AAAA' };
