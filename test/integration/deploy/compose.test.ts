@@ -1,5 +1,5 @@
 import { execFileSync, spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -14,9 +14,14 @@ const COMPOSES = [['docker-compose'], ['docker', 'compose']].filter(
   ([program = '', ...rest]) => spawnSync(program, [...rest, 'version']).status === 0,
 );
 
+const directory = mkdtempSync(join(tmpdir(), 'holdfast-deploy-'));
+/** The .env of whoever runs the tests must not help. */
+const noSettings = join(directory, 'env');
+writeFileSync(noSettings, '');
+afterAll(() => rmSync(directory, { recursive: true }));
+
 function compose([program = '', ...rest]: readonly string[], env: Record<string, string>) {
-  // Of an empty directory: the .env of whoever runs the tests must not help.
-  return spawnSync(program, [...rest, '--env-file', '/dev/null', '-f', 'docker-compose.yml', 'config'], {
+  return spawnSync(program, [...rest, '--env-file', noSettings, '-f', 'docker-compose.yml', 'config'], {
     encoding: 'utf8',
     env: { PATH: process.env['PATH'], HOME: process.env['HOME'], ...env },
   });
@@ -81,7 +86,6 @@ describe('docker-compose.yml', () => {
 describe('deploy/temporal-setup.sh', () => {
   let temporal: Process;
   let address: string;
-  const directory = mkdtempSync(join(tmpdir(), 'holdfast-setup-'));
 
   beforeAll(async () => {
     const [port, ui] = [await freePort(), await freePort()];
@@ -90,10 +94,7 @@ describe('deploy/temporal-setup.sh', () => {
     temporal = startProcess(findTool('temporal', '.holdfast'), args, join(directory, 'temporal.log'));
     await untilHttp(`http://127.0.0.1:${String(ui)}`);
   });
-  afterAll(async () => {
-    await temporal.stop('SIGKILL');
-    rmSync(directory, { recursive: true });
-  });
+  afterAll(() => temporal.stop('SIGKILL'));
 
   it('registers what the workflows use, and changes nothing the second time', () => {
     const env = { ...process.env, TEMPORAL_ADDRESS: address, RETENTION: '30d' };
