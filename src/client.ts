@@ -129,8 +129,7 @@ export async function createHoldfastClient(config: Config): Promise<HoldfastClie
       return openJob(workflowId);
     },
     job: async (id) => openJob(await guarded(() => resolveJobId(temporal, id), address)),
-    jobFacts: (jobs) =>
-      readJobFacts(jobs, { store, statusOf: (workflowId) => readStatus(temporal, workflowId, address) }),
+    jobFacts: (jobs) => readJobFacts(jobs, (workflowId) => readStatus({ temporal, store, address }, workflowId)),
     listJobs: (filter) =>
       guarded(async () => listAfterReplay(store, await listJobs(temporal, filter), filter?.metrics), address),
     async replayMetrics(id) {

@@ -20,5 +20,8 @@ async function main(): Promise<number> {
 }
 
 if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.argv[1]).href) {
-  process.exitCode = await main();
+  const code = await main();
+  // What a worker that did not come up has opened would keep its process alive.
+  if (code === 0) process.exitCode = 0;
+  else process.exit(code);
 }

@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import { loadConfig } from '../config/load.js';
+import { exitCodeOfError } from './exit-codes.js';
 
 export function addWorker(program: Command): void {
   program
@@ -14,6 +15,12 @@ export function addWorker(program: Command): void {
       ]);
       const logger = createLogger(config.log.level);
       for (const warning of warnings) logger.warn({ warning }, 'Configuration warning');
-      await runWorker({ config, logger });
+      try {
+        await runWorker({ config, logger });
+      } catch (error) {
+        process.stderr.write(`holdfast: ${error instanceof Error ? error.message : String(error)}\n`);
+        // What a worker that did not come up has opened would keep its process alive.
+        process.exit(exitCodeOfError(error));
+      }
     });
 }
