@@ -7,6 +7,7 @@ import type { JobHandle } from '../../src/client.js';
 import { isFinalJobState } from '../../src/contracts/names.js';
 import { peakOf } from '../../src/web/job-figures.js';
 import { MetricsDocument } from '../../src/metrics/document.js';
+import { formatBytes } from '../../src/metrics/units.js';
 import { jobKeys } from '../../src/store/keys.js';
 import {
   accessibilityProblems,
@@ -19,9 +20,9 @@ import {
 import { until } from '../support/processes.js';
 import { startStack, TEST_IMAGE, type Stack } from '../support/stack.js';
 
-/** Burns a core for some seconds, long enough for several scrapes. */
-const BURN =
-  'end=$(($(date +%s) + 6)); while [ $(date +%s) -lt $end ]; do i=0; while [ $i -lt 20000 ]; do i=$((i+1)); done; done';
+/** Holds 64 MiB while it computes: a fixed amount of work, so that it has samples on a machine of any load. */
+const BURN = `awk 'BEGIN { s = "x"; while (length(s) < 67108864) s = s s; for (i = 0; i < 20000000; i++) x += i; print length(s) }'`;
+const HELD_BYTES = 64 * 1024 * 1024;
 const HOSTILE = [
   `echo '<script>window.hacked = 1</script><img src=x onerror="window.hacked = 1">'`,
   // An ANSI bomb: a colour on every character of a long line, and cursors sent far away.
@@ -167,7 +168,11 @@ describe('a job’s page', () => {
     const document = await readDocument('build');
     const cpu = peakOf(document, 'cpu')!;
 
-    expect(cpu).toBeGreaterThan(0.2);
+    const memory = peakOf(document, 'memory')!;
+
+    expect(cpu).toBeGreaterThan(0);
+    expect(memory).toBeGreaterThan(HELD_BYTES);
+    expect(await text(page, 'figure[data-query=memory] figcaption')).toContain(`peak ${formatBytes(memory)}`);
     expect(await text(page, 'figure[data-query=cpu] figcaption')).toContain(`peak ${cpu.toFixed(2)} cores`);
     expect(await page.getAttribute('figure[data-query=cpu] .plot', 'aria-label')).toContain(
       `peak ${cpu.toFixed(2)} cores`,
