@@ -10,15 +10,15 @@ import type {
 } from '../contracts/activities.js';
 import type { ArtifactStatus } from '../contracts/ci-job.js';
 import type { ArtifactSpec, CacheSpec } from '../contracts/job-spec.js';
-import { packGzip, packRaw, packTarGz, packZip, type PackedFacts } from '../files/pack.js';
-import { selectFiles, type Selection } from '../files/select.js';
-import { selectedEntries, type OpenTree } from '../files/source.js';
-import { unpackTarGz } from '../files/unpack.js';
+import { packGzip, packRaw, packTarGz, packZip, TooManyFilesError, type PackedFacts } from '../files/pack.js';
+import { selectedEntries } from '../files/source.js';
+import { DamagedArchiveError, unpackTarGz } from '../files/unpack.js';
 import type { JobPlan } from '../job/plan.js';
 import { cacheKey, jobKeys } from '../store/keys.js';
-import { infoLine, plainLine, warningLine } from '../trace/format.js';
+import { errorLine, infoLine, plainLine, warningLine } from '../trace/format.js';
 import { beating } from './beat.js';
 import type { EngineDeps } from './deps.js';
+import { openProject } from './project-files.js';
 
 type FileActivities = Pick<Activities, 'restoreCache' | 'saveCache' | 'uploadArtifacts'>;
 
@@ -55,6 +55,8 @@ function timed(
 
 async function restore(deps: EngineDeps, input: StepInput, plan: JobPlan, signal: AbortSignal): Promise<Said> {
   const lines: string[] = [];
+  const unknown = plan.caches.find(({ policy }) => !CACHE_POLICIES.includes(policy));
+  if (unknown !== undefined) return { ok: false, text: unknownPolicy(unknown) };
   for (const cache of plan.caches) {
     if (!['pull', 'pull-push'].includes(cache.policy)) {
       lines.push(plainLine(`Not downloading cache ${cache.key} due to policy`));
@@ -68,12 +70,26 @@ async function restore(deps: EngineDeps, input: StepInput, plan: JobPlan, signal
         continue;
       }
       const tar = unpackTarGz(archive, (name, why) => lines.push(warningLine(`${name} is not extracted: ${why}`)));
-      await deps.engine.extract(input.machine, 'build', plan.projectDirectory, tar, { signal });
-      lines.push(infoLine('Successfully extracted cache'));
+      let broken: Error | undefined;
+      tar.once('error', (error) => (broken = error));
+      try {
+        await deps.engine.extract(input.machine, 'build', plan.projectDirectory, tar, { signal });
+        lines.push(infoLine('Successfully extracted cache'));
+      } catch (error) {
+        // A cache is there to save time: without it the job is slower, not failed.
+        if (!(broken instanceof DamagedArchiveError)) throw error;
+        lines.push(warningLine(`Failed to extract cache: ${broken.message}`));
+      }
       break;
     }
   }
   return { ok: true, text: lines.join('') };
+}
+
+const CACHE_POLICIES = ['pull', 'push', 'pull-push'];
+
+function unknownPolicy({ key, policy }: CacheSpec): string {
+  return errorLine(`cache ${key}: unknown policy "${policy}"; it must be one of ${CACHE_POLICIES.join(', ')}`);
 }
 
 async function save(deps: EngineDeps, input: FilesInput, plan: JobPlan, signal: AbortSignal): Promise<Said> {
@@ -95,11 +111,15 @@ async function saveOne(
   cache: CacheSpec,
   signal: AbortSignal,
 ): Promise<string> {
-  const selection = selectFiles({ paths: cache.paths, exclude: [], projectDirectory: plan.projectDirectory });
+  const files = await openProject(deps.engine, input, plan, signal);
+  const { selection, warnings } = await files.select({
+    ...cache,
+    paths: files.expandPaths(cache.paths),
+    exclude: [],
+  });
   const facts: PackedFacts = { files: 0 };
-  const archive = packTarGz(selectedEntries(treeOf(deps, input, plan, signal), selection), facts);
+  const archive = packTarGz(selectedEntries(files.tree, selection), facts);
   await deps.store.write(cacheKey(plan.project, cache.key), archive);
-  const warnings = refusals(selection);
   return (
     warnings +
     (facts.files === 0
@@ -116,13 +136,15 @@ async function spoolAll(
   artifacts: ArtifactStatus[],
 ): Promise<Said> {
   const lines: string[] = [];
+  let ok = true;
   for (const artifact of plan.artifacts.filter((entry) => applies(entry.when, input.jobSucceeded))) {
     lines.push(infoLine('Uploading artifacts...'));
     const spooled = await spool(deps, input, plan, artifact, signal);
     lines.push(spooled.text);
     if (spooled.artifact !== undefined) artifacts.push(spooled.artifact);
+    ok &&= spooled.ok;
   }
-  return { ok: true, text: lines.join('') };
+  return { ok, text: lines.join('') };
 }
 
 /** Packed once; a repeated delivery finds the bytes in the store and does not look at the machine again. */
@@ -130,35 +152,41 @@ async function spool(
   deps: EngineDeps,
   input: FilesInput,
   plan: JobPlan,
-  artifact: ArtifactSpec,
+  given: ArtifactSpec,
   signal: AbortSignal,
-): Promise<{ text: string; artifact?: ArtifactStatus }> {
+): Promise<{ ok: boolean; text: string; artifact?: ArtifactStatus }> {
+  const files = await openProject(deps.engine, input, plan, signal);
+  const artifact = files.expand(given);
   const { name, key } = artifactFile(input.workflowId, artifact);
-  const selection = selectFiles({
-    paths: artifact.paths,
-    exclude: artifact.exclude,
-    projectDirectory: plan.projectDirectory,
-  });
+  const { selection, warnings } = await files.select(artifact);
+  const what = [...artifact.paths, ...(artifact.untracked ? ['untracked'] : [])].join(', ');
   const facts: PackedFacts = { files: 0 };
-  const entries = selectedEntries(treeOf(deps, input, plan, signal), selection);
-  const stored = await deps.store.write(key, packerOf(artifact)(entries, facts));
+  let bytes: number;
+  try {
+    ({ bytes } = await deps.store.write(key, packerOf(artifact)(selectedEntries(files.tree, selection), facts)));
+  } catch (error) {
+    if (!(error instanceof TooManyFilesError)) throw error;
+    return { ok: false, text: warnings + errorLine(`${what}: ${error.message}`) };
+  }
   if (facts.files === 0) {
     await deps.store.remove(key);
-    const paths = artifact.paths.join(', ');
     return {
-      text: `${refusals(selection)}${warningLine(`${paths}: no matching files. Ensure that the artifact path is relative to the working directory`)}`,
+      ok: true,
+      text: `${warnings}${warningLine(`${what}: no matching files. Ensure that the artifact path is relative to the working directory`)}`,
     };
   }
+  const { type, format, expireIn } = artifact;
   return {
-    text: `${refusals(selection)}${plainLine(`${artifact.paths.join(', ')}: found ${String(facts.files)} matching artifact files`)}`,
+    ok: true,
+    text: `${warnings}${plainLine(`${what}: found ${String(facts.files)} matching artifact files`)}`,
     artifact: {
       name,
-      type: artifact.type,
-      format: artifact.format,
-      bytes: stored.bytes,
+      type,
+      format,
+      bytes,
       files: facts.files,
       key,
-      ...(artifact.expireIn === undefined ? {} : { expireIn: artifact.expireIn }),
+      ...(expireIn === undefined ? {} : { expireIn }),
     },
   };
 }
@@ -180,17 +208,6 @@ function artifactFile(workflowId: string, artifact: ArtifactSpec): { name: strin
   const stem = base === undefined || base === '' ? 'default' : base;
   const name = artifact.format === 'zip' ? `${stem}.zip` : artifact.format === 'gzip' ? `${stem}.gz` : stem;
   return { name, key: jobKeys.artifact(workflowId, artifact.type === 'archive' ? name : `${artifact.type}-${name}`) };
-}
-
-function treeOf(deps: EngineDeps, input: MachineRef, plan: JobPlan, signal: AbortSignal): OpenTree {
-  return (relative) => {
-    const path = relative === '' ? plan.projectDirectory : `${plan.projectDirectory}/${relative}`;
-    return deps.engine.archive(input.machine, 'build', path, { signal });
-  };
-}
-
-function refusals(selection: Selection): string {
-  return selection.refused.map((path) => warningLine(`${path}: is outside of the project and is not packed`)).join('');
 }
 
 function applies(when: 'on_success' | 'on_failure' | 'always', jobSucceeded: boolean): boolean {

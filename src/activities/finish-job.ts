@@ -1,6 +1,7 @@
 import type { Activities, FinishJobInput } from '../contracts/activities.js';
 import { REASON_FAULTS } from '../contracts/faults.js';
 import { DEFAULT_OUTPUT_LIMIT_BYTES } from '../contracts/job-spec.js';
+import type { JobPlan } from '../job/plan.js';
 import { jobKeys } from '../store/keys.js';
 import type { Store } from '../store/store.js';
 import { createChecksum } from '../trace/checksum.js';
@@ -36,6 +37,7 @@ export function createFinishJob(deps: SharedDeps): Pick<Activities, 'finishJob'>
         await keepStatus(store, input, bytes);
         await store.write(jobKeys.traceComplete(input.workflowId), JSON.stringify(complete));
         hub.grown(input.workflowId);
+        await forgetDependencies(store, input.workflowId, stored?.plan);
         count(deps, input);
         return { traceBytes: bytes };
       }),
@@ -46,6 +48,11 @@ export function createFinishJob(deps: SharedDeps): Pick<Activities, 'finishJob'>
 async function keepStatus(store: Store, input: FinishJobInput, traceBytes: number): Promise<void> {
   if (input.status === undefined) return;
   await store.write(jobKeys.status(input.workflowId), JSON.stringify({ ...input.status, traceBytes }));
+}
+
+/** They are the coordinator's, and large. */
+async function forgetDependencies(store: Store, workflowId: string, plan: JobPlan | undefined): Promise<void> {
+  for (const { id } of plan?.dependencies ?? []) await store.remove(jobKeys.dependency(workflowId, id));
 }
 
 async function checksumOf(store: Store, workflowId: string): Promise<string> {

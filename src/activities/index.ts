@@ -1,6 +1,7 @@
 import type { Activities } from '../contracts/activities.js';
 import { createMetricsActivities, type MetricsDeps } from './collect-metrics.js';
 import { createDeliverArtifacts } from './deliver-artifacts.js';
+import { createDownloadArtifacts, createFetchDependencies } from './dependencies.js';
 import type { EngineDeps, SharedDeps } from './deps.js';
 import { createFileActivities } from './files.js';
 import { createFinishJob } from './finish-job.js';
@@ -9,10 +10,17 @@ import { createStepActivities } from './steps.js';
 import { createStreamTrace } from './stream-trace.js';
 
 type ControlActivities = Pick<Activities, 'finishJob' | 'collectMetrics' | 'replayJobMetrics'>;
-type CoordinatorActivities = Pick<Activities, 'reportToCoordinator' | 'deliverArtifacts'>;
+type CoordinatorActivities = Pick<Activities, 'reportToCoordinator' | 'deliverArtifacts' | 'fetchDependencies'>;
 type EngineActivities = Pick<
   Activities,
-  'runStep' | 'stopStep' | 'releaseMachine' | 'streamTrace' | 'restoreCache' | 'saveCache' | 'uploadArtifacts'
+  | 'runStep'
+  | 'stopStep'
+  | 'releaseMachine'
+  | 'streamTrace'
+  | 'restoreCache'
+  | 'downloadArtifacts'
+  | 'saveCache'
+  | 'uploadArtifacts'
 >;
 
 /** What any worker can do: it talks to the store, Prometheus and the coordinator. */
@@ -22,10 +30,15 @@ export function createControlActivities(shared: SharedDeps, metrics: MetricsDeps
 
 /** What a worker with `gitlab` entries can do. */
 export function createCoordinatorActivities(deps: CoordinatorDeps): CoordinatorActivities {
-  return { ...createReportToCoordinator(deps), ...createDeliverArtifacts(deps) };
+  return { ...createReportToCoordinator(deps), ...createDeliverArtifacts(deps), ...createFetchDependencies(deps) };
 }
 
 /** What only a worker of the engine can do. */
 export function createEngineActivities(deps: EngineDeps): EngineActivities {
-  return { ...createStepActivities(deps), ...createStreamTrace(deps), ...createFileActivities(deps) };
+  return {
+    ...createStepActivities(deps),
+    ...createStreamTrace(deps),
+    ...createFileActivities(deps),
+    ...createDownloadArtifacts(deps),
+  };
 }

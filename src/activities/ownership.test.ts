@@ -29,7 +29,12 @@ describe('an attempt that was paused for longer than its heartbeats may be late'
       said.push(what);
       return Promise.resolve({ kind: 'unavailable', reason: '', answered: true } as const);
     };
-    const api: JobApi = { patchTrace: tell('log'), updateJob: tell('status'), uploadArtifact: tell('artifact') };
+    const api: JobApi = {
+      patchTrace: tell('log'),
+      updateJob: tell('status'),
+      uploadArtifact: tell('artifact'),
+      downloadArtifact: tell('download'),
+    };
     const owner = createOwnership(time.now);
     const fenced = fencedJobApi(api, owner);
     await fenced.updateJob({ state: 'running' });

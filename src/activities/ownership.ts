@@ -54,6 +54,8 @@ export function fencedJobApi(job: JobApi, { assertHeld }: Pick<Ownership, 'asser
       assertHeld();
       return await job.uploadArtifact(artifact, signal);
     },
+    // It tells the coordinator nothing.
+    downloadArtifact: (signal) => job.downloadArtifact(signal),
   };
 }
 

@@ -20,7 +20,9 @@ export interface Activities {
   streamTrace(input: StreamTraceInput): Promise<TracePosition>;
   /** Engine queue. Unpacks over what is there; harmless before the script has started. */
   restoreCache(input: StepInput): Promise<FilesResult>;
-  /** Engine queue. As `restoreCache`. */
+  /** Coordinator queue. Archives of other jobs, to the store; what is there already stays. */
+  fetchDependencies(input: FetchInput): Promise<DeliverResult>;
+  /** Engine queue. As `restoreCache`, with what `fetchDependencies` has put into the store. */
   downloadArtifacts(input: StepInput): Promise<FilesResult>;
   /** Engine queue. Replaces the cache atomically. */
   saveCache(input: FilesInput): Promise<FilesResult>;
@@ -201,6 +203,10 @@ export interface DeliverInput {
   workflowId: string;
   coordinator: Coordinator;
   artifacts: ArtifactStatus[];
+}
+
+export interface FetchInput extends JobRef {
+  coordinator: Coordinator;
 }
 
 export interface DeliverResult {

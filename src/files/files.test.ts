@@ -5,10 +5,12 @@ import fc from 'fast-check';
 import { extract, pack, type Header } from 'tar-stream';
 import { describe, expect, it } from 'vitest';
 import { fromBuffer } from 'yauzl';
+import { ZipFile } from 'yazl';
 import { packGzip, packRaw, packTarGz, packZip } from './pack.js';
 import { literalPrefix, selectFiles } from './select.js';
-import { selectedEntries, type OpenTree } from './source.js';
+import { readFile, selectedEntries, type OpenTree } from './source.js';
 import { unpackTarGz } from './unpack.js';
+import { unpackZip } from './unzip.js';
 
 const PROJECT = '/builds/group/project';
 
@@ -281,3 +283,92 @@ async function unzip(bytes: Buffer): Promise<Record<string, string>> {
     });
   });
 }
+
+describe('an archive of another job', () => {
+  async function zipOf(members: { name: string; content?: string; mode?: number }[]): Promise<Buffer> {
+    const zip = new ZipFile();
+    for (const { name, content = '', mode = 0o100644 } of members) {
+      // yazl refuses such names by itself; a hostile job does not.
+      const placeholder = name.replaceAll('..', 'ZZ').replace(/^\//, 'Y');
+      zip.addBuffer(Buffer.from(content), placeholder, { mode, compress: true });
+    }
+    zip.end();
+    let bytes = await whole(zip.outputStream);
+    for (const { name } of members) {
+      const placeholder = name.replaceAll('..', 'ZZ').replace(/^\//, 'Y');
+      bytes = Buffer.from(bytes.toString('latin1').replaceAll(placeholder, name), 'latin1');
+    }
+    return bytes;
+  }
+
+  async function unzipped(bytes: Buffer): Promise<{ files: Record<string, string>; refused: string[] }> {
+    const refused: string[] = [];
+    const files: Record<string, string> = {};
+    const source = unpackZip(Readable.from([bytes]), (name, why) => refused.push(`${name}: ${why}`));
+    const tar = source.pipe(extract());
+    source.once('error', (error) => tar.destroy(error));
+    for await (const entry of tar) {
+      const { name, type, linkname } = entry.header;
+      files[name] = type === 'symlink' ? `-> ${linkname ?? 'nowhere'}` : (await whole(entry)).toString('utf8');
+      entry.resume();
+    }
+    return { files, refused };
+  }
+
+  it('is unpacked with its content and its links', async () => {
+    const bytes = await zipOf([
+      { name: 'out/a.txt', content: 'A'.repeat(100_000) },
+      { name: 'out/link', content: 'a.txt', mode: 0o120777 },
+    ]);
+    const { files, refused } = await unzipped(bytes);
+
+    expect(files).toEqual({ 'out/a.txt': 'A'.repeat(100_000), 'out/link': '-> a.txt' });
+    expect(refused).toEqual([]);
+  });
+
+  it('cannot write outside of the project: ways up, absolute names and links are left out, the rest is not', async () => {
+    const bytes = await zipOf([
+      { name: '../evil', content: 'x' },
+      { name: '/etc/evil', content: 'x' },
+      { name: 'out', content: '/etc', mode: 0o120777 },
+      { name: 'pipe', mode: 0o010644 },
+      { name: 'fine', content: 'ok' },
+    ]);
+    const { files, refused } = await unzipped(bytes);
+
+    expect(files).toEqual({ fine: 'ok' });
+    expect(refused).toEqual([
+      '../evil: it lies outside of the project',
+      '/etc/evil: it lies outside of the project',
+      'out: its link is absolute',
+      'pipe: it is a fifo and not a file',
+    ]);
+  });
+
+  it('that is damaged is an error', async () => {
+    await expect(unzipped(Buffer.from('no archive at all'))).rejects.toThrow();
+    const bytes = await zipOf([{ name: 'a', content: 'abc'.repeat(1000) }]);
+    await expect(unzipped(bytes.subarray(0, 40))).rejects.toThrow();
+  });
+});
+
+describe('files that git does not track', () => {
+  it('are selected wherever they are, besides the paths, and not when they are excluded', async () => {
+    const tracked = new Set(['src/c.ts', 'top.log']);
+    const selection = selectFiles({
+      paths: ['src'],
+      exclude: ['**/*.log'],
+      projectDirectory: PROJECT,
+      untracked: (path) => !tracked.has(path),
+    });
+    const found: string[] = [];
+    for await (const entry of selectedEntries(treeOf(FILES), selection)) found.push(entry.path);
+
+    expect(found.sort()).toEqual(['.hidden/d', 'out/a.txt', 'src/c.ts']);
+  });
+
+  it('need one file of the project, which is read by itself', async () => {
+    expect((await readFile(treeOf(FILES), 'out/deep/b.log'))?.toString()).toBe('B');
+    expect(await readFile(treeOf(FILES), 'nowhere')).toBeUndefined();
+  });
+});

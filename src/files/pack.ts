@@ -49,12 +49,17 @@ export async function* packGzip(entries: AsyncIterable<SelectedEntry>, facts: Pa
   }
 }
 
-/** Exactly one file, as it is. @throws Error when there are more */
+/** The user's to put right: the same files give the same error. */
+export class TooManyFilesError extends Error {
+  override readonly name = 'TooManyFilesError';
+}
+
+/** Exactly one file, as it is. @throws TooManyFilesError when there are more */
 export async function* packRaw(entries: AsyncIterable<SelectedEntry>, facts: PackedFacts): AsyncGenerator<Buffer> {
   for await (const { header, content } of entries) {
     if (header.type !== 'file') continue;
     facts.files += 1;
-    if (facts.files > 1) throw new Error('only one file can be sent raw');
+    if (facts.files > 1) throw new TooManyFilesError('only one file can be sent raw');
     for await (const chunk of content) yield chunk as Buffer;
   }
 }
@@ -77,7 +82,7 @@ export function packTarGz(entries: AsyncIterable<SelectedEntry>, facts: PackedFa
 }
 
 /** @param output where it all goes in the end: when its reader gives up, so does the copy */
-async function copy(from: Readable, to: NodeJS.WritableStream, output: Readable): Promise<void> {
+export async function copy(from: Readable, to: NodeJS.WritableStream, output: Readable): Promise<void> {
   await new Promise<void>((resolve, reject) => {
     from.once('error', reject);
     to.once('error', reject);

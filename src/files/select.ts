@@ -16,6 +16,8 @@ export function selectFiles(options: {
   paths: readonly string[];
   exclude: readonly string[];
   projectDirectory: string;
+  /** Whether a file is one that git does not track; only where these are wanted, too. */
+  untracked?: (path: string) => boolean;
 }): Selection {
   const refused: string[] = [];
   const patterns = options.paths.flatMap((path) => {
@@ -27,8 +29,11 @@ export function selectFiles(options: {
   const included = patterns.map(toMatcher);
   const isExcluded = excluded.map((pattern) => createGlob(pattern === '' ? '**' : pattern));
   return {
-    roots: withoutNested(patterns.map(literalPrefix)),
-    matches: (path) => included.some((match) => match(path)) && !isExcluded.some((match) => match(path)),
+    // What is untracked may be anywhere.
+    roots: withoutNested([...patterns.map(literalPrefix), ...(options.untracked === undefined ? [] : [''])]),
+    matches: (path) =>
+      (included.some((match) => match(path)) || options.untracked?.(path) === true) &&
+      !isExcluded.some((match) => match(path)),
     refused,
   };
 }

@@ -1,4 +1,5 @@
 import type { Readable } from 'node:stream';
+import { buffer } from 'node:stream/consumers';
 import { extract, type Header as Headers } from 'tar-stream';
 import type { Selection } from './select.js';
 
@@ -37,6 +38,14 @@ export async function* selectedEntries(
       tree.destroy();
     }
   }
+}
+
+/** The content of one file; undefined when there is none. */
+export async function readFile(open: OpenTree, path: string): Promise<Buffer | undefined> {
+  for await (const entry of selectedEntries(open, { roots: [path], matches: (found) => found === path, refused: [] })) {
+    return await buffer(entry.content);
+  }
+  return undefined;
 }
 
 /** `build/x` for root `out/build` becomes `out/build/x`. */

@@ -4,7 +4,12 @@ import { createGunzip } from 'node:zlib';
 import { extract, pack, type Header as Headers } from 'tar-stream';
 
 /** What an archive may grow to when it is unpacked. */
-const MAX_UNPACKED_BYTES = 20 * 1024 ** 3;
+export const MAX_UNPACKED_BYTES = 20 * 1024 ** 3;
+
+/** What the archive holds is not what an archive holds: reading it again does not help. */
+export class DamagedArchiveError extends Error {
+  override readonly name = 'DamagedArchiveError';
+}
 
 /**
  * A cache archive as a tar stream that cannot write outside of the directory where it is unpacked: no absolute paths, no `..`, no
@@ -12,12 +17,16 @@ const MAX_UNPACKED_BYTES = 20 * 1024 ** 3;
  */
 export function unpackTarGz(archive: Readable, refused: (name: string, why: string) => void): Readable {
   const output = pack();
+  let readError: Error | undefined;
   void (async () => {
     const links = new Set<string>();
     let bytes = 0;
     const tar = extract();
     const gunzip = createGunzip();
-    archive.once('error', (error) => gunzip.destroy(error));
+    archive.once('error', (error) => {
+      readError = error;
+      gunzip.destroy(error);
+    });
     gunzip.once('error', (error) => tar.destroy(error));
     archive.pipe(gunzip).pipe(tar);
     for await (const entry of tar) {
@@ -40,12 +49,19 @@ export function unpackTarGz(archive: Readable, refused: (name: string, why: stri
       });
     }
     output.finalize();
-  })().catch((error: unknown) => output.destroy(error instanceof Error ? error : new Error(String(error))));
+  })().catch((error: unknown) => output.destroy(readError ?? damaged(error)));
   return Readable.from(output);
 }
 
+export function damaged(error: unknown): DamagedArchiveError {
+  return new DamagedArchiveError(error instanceof Error ? error.message : String(error), { cause: error });
+}
+
 /** Why an entry must not be unpacked, or undefined. @param links symlinks of the archive so far */
-export function refusal(header: Headers, links: ReadonlySet<string>): string | undefined {
+export function refusal(
+  header: Pick<Headers, 'name' | 'type'> & { linkname?: string | null },
+  links: ReadonlySet<string>,
+): string | undefined {
   const { name, type, linkname } = header;
   if (!isInside(name)) return 'it lies outside of the project';
   const path = normal(name);

@@ -1,12 +1,14 @@
 import type { Readable } from 'node:stream';
 import { z } from 'zod';
 import { contentRange, dateMs, headerOf, retryAfterMs, sizeOfRange, updateIntervalMs } from './headers.js';
+import { openArchive } from './download.js';
 import type { Answer, Call, Endpoint, Http } from './http.js';
 import type { RunnerInfo } from './info.js';
 import { singleFileForm } from './multipart.js';
 import {
   isEnded,
   outcomeOfForbidden,
+  type DownloadArtifactOutcome,
   type PatchTraceOutcome,
   type RequestJobOutcome,
   type Said,
@@ -38,6 +40,8 @@ export interface JobApi {
   patchTrace(chunk: { offset: number; bytes: Buffer }, signal?: AbortSignal): Promise<PatchTraceOutcome>;
   updateJob(update: JobUpdate, signal?: AbortSignal): Promise<UpdateJobOutcome>;
   uploadArtifact(artifact: ArtifactUpload, signal?: AbortSignal): Promise<UploadArtifactOutcome>;
+  /** The job's own archive, wherever GitLab keeps it; the token goes to GitLab alone. */
+  downloadArtifact(signal?: AbortSignal): Promise<DownloadArtifactOutcome>;
 }
 
 export interface JobUpdate {
@@ -220,6 +224,8 @@ function jobApi(
           return unavailable(answer);
       }
     },
+
+    downloadArtifact: (signal) => openArchive(http, { id, token }, signal),
 
     async uploadArtifact(artifact, signal) {
       const form = singleFileForm(artifact);

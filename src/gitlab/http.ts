@@ -27,6 +27,10 @@ export type Answer =
   /** No whole answer: refused, reset, timed out, cut in the middle, or larger than we read. */
   | { kind: 'broken'; reason: string };
 
+/** An answer whose body is still to be read, or destroyed. */
+export type OpenAnswer =
+  { kind: 'answer'; status: number; headers: Headers; body: Readable } | Extract<Answer, { kind: 'broken' }>;
+
 export interface HttpOptions {
   url: string;
   /** PEM texts. */
@@ -41,6 +45,12 @@ export interface Http {
   readonly baseUrl: string;
   /** @throws the signal's reason when it aborts; nothing else */
   send(call: Call): Promise<Answer>;
+  /**
+   * For what is too large to be held; its timeout is that of each pause.
+   * @param url elsewhere than at the API
+   * @throws as `send`
+   */
+  open(call: Omit<Call, 'body' | 'maxAnswerBytes'>, url?: URL): Promise<OpenAnswer>;
   close(): Promise<void>;
 }
 
@@ -71,6 +81,25 @@ export function createHttp(options: HttpOptions): Http {
       options.observe?.(call.endpoint, answer.kind === 'answer' ? answer.status : -1);
       return answer;
     },
+    async open(call, url = urlOf(baseUrl, call)) {
+      call.signal?.throwIfAborted();
+      try {
+        const { statusCode, headers, body } = await request(url, {
+          dispatcher: agent,
+          method: call.method,
+          headers: standardHeaders(call),
+          signal: call.signal ?? null,
+          headersTimeout: call.timeoutMs,
+          bodyTimeout: call.timeoutMs,
+        });
+        options.observe?.(call.endpoint, statusCode);
+        return { kind: 'answer', status: statusCode, headers, body };
+      } catch (error) {
+        call.signal?.throwIfAborted();
+        options.observe?.(call.endpoint, -1);
+        return { kind: 'broken', reason: reasonOf(error) };
+      }
+    },
     close: () => agent.destroy(),
   };
 }
@@ -83,14 +112,10 @@ export function apiUrl(url: string): string {
 export const USER_AGENT = `holdfast ${VERSION} (node ${process.versions.node}; ${process.platform}/${process.arch})`;
 
 async function exchange(agent: Agent, baseUrl: string, call: Call, signal: AbortSignal): Promise<Answer> {
-  const url = new URL(call.path, baseUrl);
-  for (const [key, value] of Object.entries(call.query ?? {})) {
-    if (value !== undefined && value !== '') url.searchParams.set(key, value);
-  }
-  const { statusCode, headers, body } = await request(url, {
+  const { statusCode, headers, body } = await request(urlOf(baseUrl, call), {
     dispatcher: agent,
     method: call.method,
-    headers: { 'user-agent': USER_AGENT, 'x-request-id': randomUUID().replaceAll('-', ''), ...call.headers },
+    headers: standardHeaders(call),
     body: call.body ?? null,
     signal,
     // The deadline of the whole is the caller's; these only must not be shorter.
@@ -103,6 +128,18 @@ async function exchange(agent: Agent, baseUrl: string, call: Call, signal: Abort
     headers,
     body: await readBody(body, call.maxAnswerBytes ?? MAX_ANSWER_BYTES),
   };
+}
+
+function urlOf(baseUrl: string, call: Pick<Call, 'path' | 'query'>): URL {
+  const url = new URL(call.path, baseUrl);
+  for (const [key, value] of Object.entries(call.query ?? {})) {
+    if (value !== undefined && value !== '') url.searchParams.set(key, value);
+  }
+  return url;
+}
+
+function standardHeaders(call: Pick<Call, 'headers'>): Record<string, string> {
+  return { 'user-agent': USER_AGENT, 'x-request-id': randomUUID().replaceAll('-', ''), ...call.headers };
 }
 
 async function readBody(body: Dispatcher.ResponseData['body'], maxBytes: number): Promise<Buffer> {

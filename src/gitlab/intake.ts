@@ -14,7 +14,14 @@ import type { Spool } from './spool.js';
 /** What a payload says, in the words of the room `payload`. */
 export type ReadPayload =
   | { kind: 'job'; job: JobCredentials; spec: JobSpec; coordinator: Coordinator }
-  | { kind: 'refused'; job: JobCredentials; reason: FailureReason; message: string; failureReasons: string[] }
+  | {
+      kind: 'refused';
+      job: JobCredentials;
+      reason: FailureReason;
+      message: string;
+      failureReasons: string[];
+      exitCode?: number;
+    }
   /** Not even whose job it is can be read, so nobody can be told. */
   | { kind: 'unreadable'; problem: string };
 
@@ -52,6 +59,7 @@ interface Refusal {
   reason: FailureReason;
   message: string;
   failureReasons: string[];
+  exitCode?: number;
 }
 
 const RETRY = { firstMs: 250, maxMs: 5_000 };
@@ -142,7 +150,7 @@ export function createIntake(deps: IntakeDeps): Intake {
     const outcome = await converse(
       {
         job: deps.client.job(job),
-        source: refusalSource(why.reason, why.message),
+        source: refusalSource(why),
         clock,
         wallClock: Date.now,
         log: (facts, message) => logger.warn({ entry, jobId: job.id, ...facts }, message),
@@ -199,13 +207,17 @@ export function createIntake(deps: IntakeDeps): Intake {
   };
 }
 
-function refusalSource(reason: FailureReason, message: string): JobSource {
+function refusalSource({
+  reason,
+  message,
+  exitCode = null,
+}: Omit<Refusal, 'exitCode'> & { exitCode?: number | null }): JobSource {
   const words = reason === 'job_canceled' ? message : `(system failure): ${message}`;
   const text = Buffer.from(errorLine(`Job failed${reason === 'job_canceled' ? ':' : ''} ${words}`));
   const checksum = createChecksum();
   checksum.update(text);
   const state = reason === 'job_canceled' ? 'canceled' : 'failed';
-  const report = { state, failureReason: reason, exitCode: null } as const;
+  const report = { state, failureReason: reason, exitCode } as const;
   return {
     size: () => Promise.resolve(text.length),
     read: (start, end) => Promise.resolve(text.subarray(start, end)),

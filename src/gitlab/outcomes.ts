@@ -1,3 +1,5 @@
+import type { Readable } from 'node:stream';
+
 /** What GitLab may answer, call by call (gitlab-protocol section 1): every case a value, so that nobody forgets one. */
 
 /** No usable answer this time: network, 408, 429, 5xx, or one that makes no sense. The same call may be made again. */
@@ -64,6 +66,15 @@ export type UploadArtifactOutcome =
   /** 400, 405 and their kind: it may be passing, it may be for good. */
   | { kind: 'rejected'; status: number; reason: string }
   | Refused
+  | Unavailable;
+
+export type DownloadArtifactOutcome =
+  /** To be read to its end, or destroyed; an error in its middle is a broken exchange. */
+  | { kind: 'archive'; content: Readable }
+  /** 401, 403: the token is not for it. */
+  | { kind: 'forbidden'; status: number }
+  /** 404: expired, erased, or never there. */
+  | { kind: 'missing' }
   | Unavailable;
 
 /** A status before execution comes from a database replica that lags; all others are an end (section 1.7, "Spurious 403"). */

@@ -10,7 +10,7 @@ import type { ServiceRequest, StepScript } from '../machines/engine.js';
 import { getSourcesScript } from '../shell/git.js';
 import { stepScript } from '../shell/script.js';
 import { parseGoDuration } from './durations.js';
-import { expand, expandPosix } from './expand.js';
+import { expand } from './expand.js';
 import { plannedSteps } from './planned-steps.js';
 import { resolveVariables, secretsOf, type JobFacts, type ResolvedVariables } from './variables.js';
 
@@ -26,8 +26,11 @@ export interface JobPlan {
   masks: string[];
   tokenPrefixes: string[];
   outputLimitBytes: number;
+  /** Names and paths as they were given: the script may still set what they refer to. */
   artifacts: ArtifactSpec[];
   caches: CacheSpec[];
+  /** What paths may refer to; `$GITLAB_ENV` of the job outranks it. */
+  pathVariables: Record<string, string>;
   dependencies: DependencySpec[];
   credentials: RegistryCredential[];
   dockerAuthConfig?: string;
@@ -73,8 +76,9 @@ export function planJob(
     masks: secretsOf(spec, variables),
     tokenPrefixes: spec.tokenPrefixes,
     outputLimitBytes: spec.outputLimitBytes,
-    artifacts: spec.artifacts.map((artifact) => expandArtifact(artifact, variables)),
+    artifacts: spec.artifacts,
     caches: spec.caches.map((cache) => expandCache(cache, variables, warnings)).filter((cache) => cache.key !== ''),
+    pathVariables: pathVariables(spec, variables),
     dependencies: spec.dependencies,
     credentials: spec.credentials,
     ...(dockerAuthConfig === undefined ? {} : { dockerAuthConfig }),
@@ -170,14 +174,14 @@ function serviceEnvironment(
   return environment;
 }
 
-function expandArtifact(artifact: ArtifactSpec, variables: ResolvedVariables): ArtifactSpec {
-  const posix = (text: string) => expandPosix(text, variables.lookup);
-  return {
-    ...artifact,
-    ...(artifact.name === undefined ? {} : { name: posix(artifact.name) }),
-    paths: artifact.paths.map(posix),
-    exclude: artifact.exclude.map(posix),
-  };
+/** All variables, where a path or name refers to any: which ones, only the shell's rules tell. */
+function pathVariables(spec: JobSpec, variables: ResolvedVariables): Record<string, string> {
+  const texts = [
+    ...spec.artifacts.flatMap(({ name = '', paths, exclude }) => [name, ...paths, ...exclude]),
+    ...spec.caches.flatMap(({ paths }) => paths),
+  ];
+  if (!texts.some((text) => text.includes('$'))) return {};
+  return Object.fromEntries(variables.exports.map(({ key, value }) => [key, value]));
 }
 
 function expandCache(cache: CacheSpec, variables: ResolvedVariables, warnings: string[]): CacheSpec {
@@ -195,7 +199,6 @@ function expandCache(cache: CacheSpec, variables: ResolvedVariables, warnings: s
       (key) => key !== '',
     ),
     policy: expand(cache.policy, variables.lookup),
-    paths: cache.paths.map((path) => expandPosix(path, variables.lookup)),
   };
 }
 

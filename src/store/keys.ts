@@ -16,6 +16,8 @@ export const jobKeys = {
   traceTail: (job: string, part: number) => jobKey(job, 'trace-tail', String(part)),
   artifact: (job: string, name: string) => jobKey(job, 'artifacts', name),
   artifacts: (job: string) => jobKey(job, 'artifacts'),
+  /** The archive of a job that this one depends on, until this one is over. */
+  dependency: (job: string, id: number) => jobKey(job, 'dependencies', `${String(id)}.zip`),
   /** The compiled plan of an attempt, sealed. */
   plan: (job: string, attempt: number) => jobKey(job, 'plan', String(attempt)),
   /** What the job came to, written by `finishJob`. */

@@ -79,7 +79,7 @@ export function finishActivities() {
  * its grace is over), it is waited for: what GitLab has by then decides.
  */
 export function coordinatorActivities(taskQueue: string, budgetMs: number, summary: string) {
-  return proxyActivities<Pick<Activities, 'reportToCoordinator' | 'deliverArtifacts'>>({
+  return proxyActivities<Pick<Activities, 'reportToCoordinator' | 'deliverArtifacts' | 'fetchDependencies'>>({
     taskQueue: coordinatorTaskQueue(taskQueue),
     scheduleToCloseTimeout: budgetMs + 3 * HOUR_MS,
     startToCloseTimeout: budgetMs + 3 * HOUR_MS,

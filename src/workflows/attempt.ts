@@ -1,7 +1,15 @@
 import { CancellationScope, isCancellation } from '@temporalio/workflow';
-import type { FilesResult, MachineRef, Provisioned, StageTime, StepResult } from '../contracts/activities.js';
+import type {
+  DeliverResult,
+  FilesResult,
+  MachineRef,
+  Provisioned,
+  StageTime,
+  StepResult,
+} from '../contracts/activities.js';
 import { stageSection, stageTitle, warningLine } from '../trace/format.js';
 import {
+  coordinatorActivities,
   machineActivities,
   provisionActivities,
   releaseActivities,
@@ -97,15 +105,57 @@ async function runSteps(job: JobContext, machine: Provisioned): Promise<Outcome>
 async function prepareFiles(job: JobContext, machine: Provisioned, planned: string[]): Promise<Outcome> {
   let outcome: Outcome = { kind: 'success' };
   if (planned.includes('get_sources')) outcome = await runContainerStep(job, machine, 'get_sources', {});
-  for (const step of ['restore_cache', 'download_artifacts'] as const) {
-    if (outcome.kind !== 'success' || !planned.includes(step)) continue;
-    outcome = await runFilesStep(job, step, step, (input) => {
+  if (outcome.kind === 'success' && planned.includes('restore_cache')) {
+    outcome = await runFilesStep(job, 'restore_cache', 'restore_cache', (step) => {
       const activities = stepActivities(job.taskQueue, machine, job.spec.timeoutMs, step);
-      const request = { ...refOf(machine), step: input, environment: {} };
-      return step === 'restore_cache' ? activities.restoreCache(request) : activities.downloadArtifacts(request);
+      return activities.restoreCache({ ...refOf(machine), step, environment: {} });
     });
   }
+  if (outcome.kind === 'success' && planned.includes('download_artifacts')) {
+    outcome = await downloadArtifacts(job, machine);
+  }
   return outcome;
+}
+
+/** From the coordinator to the store, however long the coordinator is away while the job has time, and from there to the machine. */
+async function downloadArtifacts(job: JobContext, machine: Provisioned): Promise<Outcome> {
+  let interruption: Interruption | undefined;
+  const outcome = await runFilesStep(job, 'download_artifacts', 'download_artifacts', async (step) => {
+    const startedAtMs = Date.now();
+    const fetched = await interruptible(job, () => fetchDependencies(job, machine));
+    if ('interruption' in fetched) {
+      ({ interruption } = fetched);
+      return { ok: false, text: '', startedAtMs, finishedAtMs: Date.now(), attempts: 1 };
+    }
+    const { ok, text } = fetched.value;
+    if (!ok) return { ok, text, startedAtMs, finishedAtMs: Date.now(), attempts: 1 };
+    const activities = stepActivities(job.taskQueue, machine, job.spec.timeoutMs, step);
+    const extracted = await activities.downloadArtifacts({ ...refOf(machine), step, environment: {} });
+    return { ...extracted, text: text + extracted.text, startedAtMs };
+  });
+  return interruption === undefined ? outcome : outcomeOfInterruption(interruption);
+}
+
+/** A job that no coordinator has given has none. */
+async function fetchDependencies(job: JobContext, machine: Provisioned): Promise<DeliverResult> {
+  const { coordinator, workflowId } = job;
+  if (coordinator === undefined) return { ok: true, text: '' };
+  const activities = coordinatorActivities(job.taskQueue, job.spec.timeoutMs, 'fetch artifacts of other jobs');
+  return await activities.fetchDependencies({ workflowId, attempt: machine.attempt, coordinator });
+}
+
+/** Work that is cancelled when the job is interrupted. */
+async function interruptible<T>(
+  job: JobContext,
+  work: () => Promise<T>,
+): Promise<{ value: T } | { interruption: Interruption }> {
+  const scope = new CancellationScope({ cancellable: true });
+  const result = scope.run(work);
+  const interruption = await job.interruptions.guard(result);
+  if (interruption === undefined) return { value: await result };
+  scope.cancel();
+  await result.catch(() => undefined);
+  return { interruption };
 }
 
 async function runMainSteps(job: JobContext, machine: Provisioned, planned: string[]): Promise<Outcome> {

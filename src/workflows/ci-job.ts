@@ -71,6 +71,7 @@ export async function ciJob(input: CiJobInput): Promise<CiJobResult> {
       coordinator === undefined
         ? undefined
         : startReport({ workflowId, taskQueue, coordinator, timeoutMs: spec.timeoutMs }, interruptions);
+    void report?.outcome.then(() => metrics.coordinatorGone());
     const outcome = await runAttempts(job, hold);
     const [delivered] = await Promise.all([deliverArtifacts(job, outcome, report), metrics.waitGrace()]);
     const decided = await finishJob(job, delivered, report);

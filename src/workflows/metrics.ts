@@ -12,6 +12,8 @@ export interface MetricsCollection {
    * nothing is uploaded any more: the final status may go out.
    */
   waitGrace(): Promise<void>;
+  /** The coordinator takes nothing more of this job. */
+  coordinatorGone(): void;
 }
 
 export function createMetricsCollection(job: () => JobContext): MetricsCollection {
@@ -66,7 +68,13 @@ export function createMetricsCollection(job: () => JobContext): MetricsCollectio
     }
   }
 
+  function giveUpUpload(): void {
+    graceOver = true;
+    uploading?.cancel();
+  }
+
   return {
+    coordinatorGone: giveUpUpload,
     start(machine, scriptEndedAtMs) {
       const context = job();
       if (!machine.metrics.enabled) {
@@ -85,8 +93,7 @@ export function createMetricsCollection(job: () => JobContext): MetricsCollectio
       if (collection !== undefined && graceMs > 0) {
         await Promise.race([collection, sleep(graceMs, { summary: 'grace for the upload of metrics' })]);
       }
-      graceOver = true;
-      uploading?.cancel();
+      giveUpUpload();
     },
   };
 }

@@ -7,6 +7,8 @@ export interface Refusal {
   reason: FailureReason;
   /** Goes to the job's trace: what, where, and what to do. */
   message: string;
+  /** As GitLab's runner reports it; its other refusals have none. */
+  exitCode?: number;
 }
 
 /** What Holdfast does not do, or a job does not say rightly. docs/gitlab.md has the table. */
@@ -63,6 +65,7 @@ function refusalOfImage(path: string, image: PayloadImage): Refusal | undefined 
   if (unknown !== undefined) {
     return {
       reason: 'runner_system_failure',
+      exitCode: 3,
       message: `Unsupported executor option "${unknown}" at ${path}: known are docker (platform, user) and kubernetes (not read here)`,
     };
   }

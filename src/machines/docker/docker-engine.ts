@@ -153,5 +153,16 @@ export function createDockerEngine(deps: {
 
 async function extract(container: Docker.Container, directory: string, tar: Readable): Promise<void> {
   await container.putArchive(await directoriesArchive([directory]), { path: '/' });
-  await container.putArchive(tar, { path: directory });
+  // The client reads the stream and does not hear of its end by an error: the request would stay open for ever.
+  const broken = new AbortController();
+  let cause: Error | undefined;
+  tar.once('error', (error) => {
+    cause = error;
+    broken.abort();
+  });
+  try {
+    await container.putArchive(tar, { path: directory, abortSignal: broken.signal });
+  } catch (error) {
+    throw cause ?? error;
+  }
 }

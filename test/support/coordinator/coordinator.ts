@@ -265,7 +265,8 @@ export async function startCoordinator(options: CoordinatorOptions = {}): Promis
     }
     if (job.status !== 'running' && job.status !== 'canceling') {
       if (endpoint === 'update' && isFinalReport(call)) job.lateReports += 1;
-      if (endpoint !== 'update' && job.final !== undefined && !job.answerLost) {
+      // Only who has reported the end can know of it.
+      if (endpoint !== 'update' && job.final !== undefined && job.reports.length > 0 && !job.answerLost) {
         violation(`${endpoint} of job ${String(id)} after its final status`);
       }
       return json(403, { message: '403 Forbidden - Job is not processing on runner' }, { 'Job-Status': job.status });

@@ -31,7 +31,7 @@ export async function payloadOf(
 }
 
 /** What a scenario cannot hold: `{{repeat x 1000}}`. */
-function filled(value: unknown): unknown {
+export function filled(value: unknown): unknown {
   if (typeof value === 'string') {
     return value.replace(/\{\{repeat (.+?) (\d+)\}\}/g, (_, text: string, count: string) => text.repeat(Number(count)));
   }

@@ -8,7 +8,7 @@ import { until } from '../processes.js';
 import { docker, type Stack } from '../stack.js';
 import { shortcomings } from './expectations.js';
 import type { Lane } from './lanes.js';
-import { payloadOf } from './payload.js';
+import { filled, payloadOf } from './payload.js';
 import type { Action, Moment, Play, Scenario } from './scenario.js';
 
 /** For what must come at all, not how fast: other tests share the machine. */
@@ -52,9 +52,10 @@ async function playJob(play: Play, lane: Lane, stack: Stack): Promise<string[]> 
     done.push(action);
     await perform(action, { lane, stack, key });
   }
-  const job = coordinator.addJob(changes, { updateInterval: 1, ...play.options } as Parameters<
-    typeof coordinator.addJob
-  >[1]);
+  const job = coordinator.addJob(changes, {
+    updateInterval: 1,
+    ...(filled(play.options) as Play['options']),
+  } as Parameters<typeof coordinator.addJob>[1]);
   const workflowId = gitlabWorkflowId(new URL(coordinator.url).host, job.id);
   const scene: Scene = { lane, stack, key, job, workflowId };
   try {
@@ -72,7 +73,9 @@ async function playJob(play: Play, lane: Lane, stack: Stack): Promise<string[]> 
     await repair(done, stack);
     return [String(error), `trace:\n${job.trace.toString('utf8').slice(-3000)}`, await statusOf(scene)];
   }
-  const unused = coordinator.faults.unused().filter((fault) => fault.when === undefined || !mayRemain.has(fault.when));
+  // A dropped job's last request may still be on its way.
+  await until('the faults', () => openFaults(coordinator).length === 0, 5_000).catch(() => undefined);
+  const unused = openFaults(coordinator);
   const problems = [
     ...(await shortcomings(play.expect, scene)),
     ...unused.map((fault) => `the fault ${JSON.stringify(fault)} did not come to pass`),
@@ -86,6 +89,10 @@ async function playJob(play: Play, lane: Lane, stack: Stack): Promise<string[]> 
 /** The condition of a fault is also how it is known again: `unused` tells faults as they were added. */
 const mayRemain = new WeakSet<object>();
 type FaultOf = Play['faults'][number];
+
+function openFaults({ faults }: Lane['coordinator']) {
+  return faults.unused().filter(({ when }) => when === undefined || !mayRemain.has(when));
+}
 
 function addFault({ coordinator }: Lane, fault: FaultOf): void {
   const { final, artifactType, mayRemain: free, endpoint, action, times, after } = fault;
