@@ -24,6 +24,7 @@ export default defineConfig({
       tier('e2e', ['test/e2e/**/*.test.ts'], 3 * MINUTES),
       tier('gitlab', ['test/gitlab/**/*.test.ts'], 5 * MINUTES),
       tier('web', ['test/web/**/*.test.ts'], 3 * MINUTES),
+      tier('faults-short', ['test/faults-short/**/*.test.ts'], 3 * MINUTES),
       // Not part of `npm test`: `npm run test:faults`.
       tier('faults', ['test/faults/**/*.test.ts'], 10 * MINUTES),
     ],

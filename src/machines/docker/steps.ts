@@ -1,10 +1,10 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type Docker from 'dockerode';
 import type { StepExit, StepRun } from '../engine.js';
-import { ignoringGone, isConflict, isNotFound } from './errors.js';
+import { ignoringGone, isConflict, isNotFound, messageOf } from './errors.js';
 import { readLastWords, readMarkers, type StepMarkers } from './markers.js';
 import { LABEL_FIRST_STEP, LABEL_NONCE } from './names.js';
-import { stepFiles, stopFiles } from './wrapper.js';
+import { fenceFiles, stepFiles, stopFiles } from './wrapper.js';
 
 /**
  * The decision table of law 1. Every caller goes round it until the step's fate is known; who calls, how often, and how many at
@@ -45,7 +45,8 @@ export async function runStep(
         return exitOf(await withOomKill(container, info, markers, signal), markers);
       }
     }
-    await start(container, step, { named: isNamed(info, step), signal, onStart });
+    const fate = await start(container, step, { named: isNamed(info, step), signal, onStart });
+    if (fate !== undefined) return fate;
   }
 }
 
@@ -89,11 +90,12 @@ function exitOf(info: Docker.ContainerInspectInfo, markers: StepMarkers): StepEx
   };
 }
 
+/** @returns what became of the step, where it cannot start any more */
 async function start(
   container: Docker.Container,
   step: StepRun,
   { named, signal, onStart }: { named: boolean; signal: AbortSignal; onStart: () => void },
-): Promise<void> {
+): Promise<StepExit | undefined> {
   if (!named) await container.putArchive(await stepFiles(step.name, step.environment), { path: '/' });
   // Waiting begins before the start, so that the shortest script is not missed.
   const stopped = container.wait({ condition: 'next-exit', abortSignal: signal }) as Promise<unknown>;
@@ -102,23 +104,47 @@ async function start(
     await container.start();
   } catch (error) {
     if (!isConflict(error)) throw error;
+    // The sandbox has stopped (an engine that restarts ends all): the network to join is gone, and with it the machine.
+    if (/non.?running container/i.test(messageOf(error))) {
+      await container.putArchive(await fenceFiles(step.name), { path: '/' });
+      return { kind: 'lost', reason: 'the network of its machine is gone; was the engine restarted?' };
+    }
   }
   onStart();
-  try {
-    await stopped;
-  } catch (error) {
-    signal.throwIfAborted();
-    // The next look at the container says what happened; a broken connection is not news about the step.
-    if (!isNotFound(error)) await delay(200, undefined, { signal });
-  }
+  await toldOrSeen(container, stopped, signal);
+  return undefined;
 }
 
 async function untilStopped(container: Docker.Container, signal: AbortSignal): Promise<void> {
-  try {
-    await container.wait({ condition: 'not-running', abortSignal: signal });
-  } catch (error) {
+  const stopped = container.wait({ condition: 'not-running', abortSignal: signal }) as Promise<unknown>;
+  await toldOrSeen(container, stopped, signal);
+}
+
+/** How often to look by ourselves. */
+const SEE_MS = 3_000;
+
+/**
+ * Until the engine tells that the container has stopped, or a look at it does: an engine that ends in the middle of its answer
+ * leaves the client's request open for ever, without an error.
+ * @throws when the engine cannot be reached
+ */
+async function toldOrSeen(container: Docker.Container, told: Promise<unknown>, signal: AbortSignal): Promise<void> {
+  const over = new AbortController();
+  const both = AbortSignal.any([signal, over.signal]);
+  const heard = told.catch(async (error: unknown) => {
     signal.throwIfAborted();
-    if (!isNotFound(error)) await delay(200, undefined, { signal });
+    // The next look at the container says what happened; a broken connection is not news about the step.
+    if (!isNotFound(error)) await delay(200, undefined, { signal: both });
+  });
+  const seen = (async () => {
+    do await delay(SEE_MS, undefined, { signal: both });
+    while (await isRunning(container));
+  })();
+  try {
+    await Promise.race([heard, seen]);
+  } finally {
+    over.abort();
+    for (const loser of [heard, seen]) loser.catch(() => undefined);
   }
 }
 

@@ -99,6 +99,13 @@ function nameStep(tar: ReturnType<typeof pack>, step: string): void {
   tar.entry({ name: '.holdfast/step', mode: 0o644 }, `${step}\n`);
 }
 
+/** A step that can never start: as one that was cut off before its first word. */
+export async function fenceFiles(step: string): Promise<Buffer> {
+  const tar = pack();
+  tar.entry({ name: `.holdfast/${step}/started`, mode: 0o666 }, '');
+  return await finished(tar);
+}
+
 /** A step that carries these never starts, and says so to whoever waits for it. */
 export async function stopFiles(step: string, alreadyStarted: boolean): Promise<Buffer> {
   const tar = pack();
