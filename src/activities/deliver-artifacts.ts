@@ -31,11 +31,20 @@ export function createDeliverArtifacts(deps: CoordinatorDeps): Pick<Activities, 
       const ref = { workflowId: input.workflowId, activityId: info.activityId, attempt: info.attempt };
       return beating(
         deps.lifecycle,
-        async (signal, owner) => {
+        async (untilCancelled, owner) => {
+          const { limitMs } = input;
+          const over = limitMs === undefined ? never : AbortSignal.timeout(limitMs);
+          const signal = AbortSignal.any([untilCancelled, over]);
           const { job: unfenced, silenceLimitMs } = deps.coordinators.open(input.coordinator);
           const job = fencedJobApi(unfenced, owner);
           for (const artifact of input.artifacts.slice(lines.length)) {
-            const { line, ...verdict } = await deliver(deps, { job, silenceLimitMs, ref, progress, signal }, artifact);
+            const sent = await deliver(deps, { job, silenceLimitMs, ref, progress, signal }, artifact).catch(
+              (error: unknown) => {
+                if (!over.aborted) throw error;
+                return { ok: false, line: plainLine(`Uploading "${artifact.type}": not taken in time`) };
+              },
+            );
+            const { line, ...verdict } = sent;
             if (!verdict.ok) return { ...verdict, text: [...lines, line].join('') };
             lines.push(line);
           }
@@ -46,6 +55,8 @@ export function createDeliverArtifacts(deps: CoordinatorDeps): Pick<Activities, 
     },
   };
 }
+
+const never = new AbortController().signal;
 
 interface Progress {
   /** What is to be told of those that GitLab already has. */

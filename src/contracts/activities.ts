@@ -203,6 +203,8 @@ export interface DeliverInput {
   workflowId: string;
   coordinator: Coordinator;
   artifacts: ArtifactStatus[];
+  /** Nothing is sent any more when this is over: the final status follows. Absent: as long as the coordinator keeps the job. */
+  limitMs?: number;
 }
 
 export interface FetchInput extends JobRef {

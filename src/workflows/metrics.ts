@@ -4,6 +4,14 @@ import { coordinatorActivities, metricsActivities } from './activity-stubs.js';
 import { messageOf } from './failure.js';
 import type { JobContext } from './job-context.js';
 
+/**
+ * Of a machine that lived no longer Prometheus has seen a sample at most: no graph is worth the wait of a job that was over in an
+ * instant. Its metrics go to the store alone.
+ */
+const WORTH_A_WAIT_MS = 2_000;
+/** An upload that was told to stop stops with its next heartbeat; one whose worker is dead must not hold up the job. */
+const STOP_MS = 3_000;
+
 /** Collection runs beside everything else and never fails the job (law 6). */
 export interface MetricsCollection {
   start(machine: Provisioned, scriptEndedAtMs: number): void;
@@ -21,6 +29,8 @@ export function createMetricsCollection(job: () => JobContext): MetricsCollectio
   let graceMs = 0;
   let graceOver = false;
   let uploading: CancellationScope | undefined;
+  let uploaded: Promise<unknown> = Promise.resolve();
+  let graceEndsAtMs: number | undefined;
 
   async function collect(context: JobContext, machine: Provisioned, endMs: number): Promise<void> {
     try {
@@ -59,9 +69,14 @@ export function createMetricsCollection(job: () => JobContext): MetricsCollectio
       const activities = coordinatorActivities(context.taskQueue, context.spec.timeoutMs, 'upload metrics');
       const { workflowId } = context;
       uploading = new CancellationScope();
-      return (
-        await uploading.run(() => activities.deliverArtifacts({ workflowId, coordinator, artifacts: [artifact] }))
-      ).ok;
+      // Before the grace has begun its whole length is to come.
+      const leftMs = graceEndsAtMs === undefined ? undefined : Math.max(1, graceEndsAtMs - Date.now());
+      const limit = leftMs === undefined ? {} : { limitMs: leftMs };
+      const upload = uploading.run(() =>
+        activities.deliverArtifacts({ workflowId, coordinator, artifacts: [artifact], ...limit }),
+      );
+      uploaded = upload.catch(() => undefined);
+      return (await upload).ok;
     } catch (error) {
       if (!isCancellation(error)) log.warn('The metrics could not be uploaded', { error });
       return false;
@@ -81,7 +96,7 @@ export function createMetricsCollection(job: () => JobContext): MetricsCollectio
         context.journal.metrics('none', null);
         return;
       }
-      graceMs = context.coordinator === undefined ? 0 : machine.metrics.graceMs;
+      graceMs = context.coordinator === undefined || isTooShort(machine, scriptEndedAtMs) ? 0 : machine.metrics.graceMs;
       // The state of an earlier machine of the job no longer counts.
       collection = collect(context, machine, scriptEndedAtMs);
       context.background(collection);
@@ -91,9 +106,17 @@ export function createMetricsCollection(job: () => JobContext): MetricsCollectio
       if (collection === undefined && journal.status.metrics === 'pending')
         journal.metrics('none', 'the job never had a machine');
       if (collection !== undefined && graceMs > 0) {
+        graceEndsAtMs = Date.now() + graceMs;
         await Promise.race([collection, sleep(graceMs, { summary: 'grace for the upload of metrics' })]);
       }
       giveUpUpload();
+      // What is being sent just now must not come after the final status.
+      if (uploading !== undefined)
+        await Promise.race([uploaded, sleep(STOP_MS, { summary: 'end of the upload of metrics' })]);
     },
   };
+}
+
+function isTooShort({ readyAtMs }: Provisioned, scriptEndedAtMs: number): boolean {
+  return scriptEndedAtMs - readyAtMs < WORTH_A_WAIT_MS;
 }
