@@ -4,5 +4,14 @@ import { fileURLToPath } from 'node:url';
 import { bundleWorkflowCode } from '@temporalio/worker';
 
 const path = (relative) => fileURLToPath(new URL(relative, import.meta.url));
-const { code } = await bundleWorkflowCode({ workflowsPath: path('../dist/workflows/index.js') });
+const workflowsPath = path('../dist/workflows/index.js');
+const { code } = await bundleWorkflowCode({ workflowsPath });
 await writeFile(path('../dist/workflow-bundle.js'), code);
+// For workers with `telemetry.otlp`: the interceptors run in the sandbox, so they must be in its bundle.
+const traced = await bundleWorkflowCode({
+  workflowsPath,
+  workflowInterceptorModules: [
+    fileURLToPath(import.meta.resolve('@temporalio/interceptors-opentelemetry/lib/workflow-interceptors.js')),
+  ],
+});
+await writeFile(path('../dist/workflow-bundle-traced.js'), traced.code);

@@ -342,6 +342,15 @@ const Web = z
     },
   );
 
+const Otlp = z.strictObject({
+  endpoint: Url.describe(
+    'of an OpenTelemetry collector, OTLP over HTTP, without /v1/traces, e.g. http://127.0.0.1:4318',
+  ),
+  headers: z.record(Text, z.string()).default({}),
+  bearerTokenFile: Text.optional(),
+  serviceName: Text.default('holdfast'),
+});
+
 export const ConfigSchema = z.strictObject({
   temporal: Temporal.prefault({}),
   encryption: z.strictObject({ keyFile: Text.optional() }).prefault({}),
@@ -353,6 +362,7 @@ export const ConfigSchema = z.strictObject({
   gitlab: z.array(Gitlab).default([]),
   metrics: Metrics.prefault({}),
   worker: Worker.prefault({}),
+  telemetry: z.strictObject({ otlp: Otlp.optional() }).prefault({}),
   log: z.strictObject({ level: z.enum(LOG_LEVELS).default('info') }).prefault({}),
 });
 export type Config = z.infer<typeof ConfigSchema>;
@@ -373,5 +383,7 @@ export const CONFIG_KEYS: Record<string, readonly string[]> = {
   metrics: Object.keys(Metrics.shape),
   worker: Object.keys(Worker.shape),
   'worker.versioning': Object.keys(Versioning.shape),
+  telemetry: ['otlp'],
+  'telemetry.otlp': Object.keys(Otlp.shape),
   log: ['level'],
 };

@@ -39,6 +39,7 @@ import { startPulse } from './pulse.js';
 import { serveUntilStopped, type WorkerGroups } from './serve.js';
 import { createVersion } from './versioning/create-version.js';
 import { watchStopSignals, type StopSignals } from './stop-signal.js';
+import { startTracing, type Tracing } from './tracing.js';
 import { startWebPages } from './web.js';
 
 /** The longest that one provisioning may take (`workflows/activity-stubs.ts`). */
@@ -83,6 +84,8 @@ export async function runWorker(options: {
     metricsDeps.metricsSettings,
     logger,
   );
+  const { otlp } = config.telemetry;
+  const tracing = otlp === undefined ? undefined : await startTracing(otlp, { version: VERSION, revision });
   const runtime = await installRuntime(logger);
   const dataConverter = { payloadCodecs: [codec] };
   const connection = await NativeConnection.connect(connectionOptions(config.temporal));
@@ -124,6 +127,7 @@ export async function runWorker(options: {
     config,
     codePath,
     deploymentOptions,
+    tracing,
     connection,
     client,
     engines,
@@ -167,6 +171,7 @@ export async function runWorker(options: {
     await entries.close();
     await clientConnection.close();
     await connection.close();
+    await tracing?.close();
   }
 }
 
@@ -174,6 +179,7 @@ interface WorkerParts {
   config: Config;
   codePath: string;
   deploymentOptions: WorkerDeploymentOptions | undefined;
+  tracing: Tracing | undefined;
   connection: NativeConnection;
   client: Client;
   engines: ReadonlyMap<string, Engine>;
@@ -197,7 +203,9 @@ async function createWorkers(parts: WorkerParts): Promise<WorkerGroups> {
     namespace,
     dataConverter,
     identity: shared.flight.worker,
-    interceptors: { activity: [shared.flight.interceptor] },
+    interceptors: {
+      activity: [shared.flight.interceptor, ...(parts.tracing === undefined ? [] : [parts.tracing.interceptor])],
+    },
     shutdownGraceTime: config.worker.shutdownGrace,
     stickyQueueScheduleToStartTimeout: STICKY_PATIENCE,
     maxHeartbeatThrottleInterval: config.worker.heartbeatThrottle,
@@ -209,6 +217,7 @@ async function createWorkers(parts: WorkerParts): Promise<WorkerGroups> {
       ...common,
       taskQueue,
       workflowBundle: { codePath: parts.codePath },
+      ...(parts.tracing === undefined ? {} : { sinks: parts.tracing.sinks }),
       ...(parts.deploymentOptions === undefined ? {} : { workerDeploymentOptions: parts.deploymentOptions }),
       activities: createControlActivities(shared, { ...parts.metricsDeps, engines }),
       maxConcurrentActivityTaskExecutions: config.worker.controlActivities,

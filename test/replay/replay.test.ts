@@ -10,12 +10,8 @@ const recorded = readdirSync(ROOT).flatMap((version) =>
   readdirSync(join(ROOT, version)).map((file) => ({ version, file, path: join(ROOT, version, file) })),
 );
 
-async function replay(history: unknown): Promise<void> {
-  await Worker.runReplayHistory(
-    { workflowBundle: { codePath: resolve('dist/workflow-bundle.js') } },
-    history,
-    'job/replayed',
-  );
+async function replay(history: unknown, bundle = 'workflow-bundle.js'): Promise<void> {
+  await Worker.runReplayHistory({ workflowBundle: { codePath: resolve('dist', bundle) } }, history, 'job/replayed');
 }
 
 function read(path: string): { events: Record<string, Record<string, unknown>>[] } {
@@ -42,6 +38,10 @@ describe('the workflow of today', () => {
 
   it.each(recorded)('goes the same way as $file of version $version', async ({ path }) => {
     await replay(read(path));
+  });
+
+  it.each(recorded)('goes the same way as $file of version $version when it is traced', async ({ path }) => {
+    await replay(read(path), 'workflow-bundle-traced.js');
   });
 
   it('does not accept a history that it would not have made', async () => {

@@ -21,7 +21,7 @@ export interface WorkerVersion {
 export async function createVersion(deps: { config: Config; client: Client; logger: Logger }): Promise<WorkerVersion> {
   const { config, client, logger } = deps;
   const { versioning } = config.worker;
-  const codePath = workflowBundlePath();
+  const codePath = workflowBundlePath(config.telemetry.otlp !== undefined);
   const deployment = createDeployment(client, config.temporal.taskQueue);
   const buildId = versioning.enabled ? buildIdOf(VERSION, readFileSync(codePath)) : null;
   const settings = { deployment, promote: versioning.promote, lookEveryMs: versioning.lookEvery, logger };
@@ -55,8 +55,9 @@ function nothingToKeep(): KeptVersion {
 }
 
 /** @throws Error when the bundle was not built: bundling at start would cost seconds and memory that nobody asked for */
-function workflowBundlePath(): string {
-  const path = fileURLToPath(new URL('../../workflow-bundle.js', import.meta.url));
+function workflowBundlePath(traced: boolean): string {
+  const name = traced ? 'workflow-bundle-traced.js' : 'workflow-bundle.js';
+  const path = fileURLToPath(new URL(`../../${name}`, import.meta.url));
   if (existsSync(path)) return path;
   throw new Error(`The workflow bundle ${path} is missing: run "npm run build"`);
 }
