@@ -4,7 +4,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, join, resolve } from 'node:path';
 
-const TIERS = ['unit', 'workflow', 'replay', 'integration', 'e2e', 'gitlab', 'web'];
+const TIERS = ['unit', 'workflow', 'replay', 'integration', 'gitlab', 'web', 'faults-short'];
 const wanted = process.argv.slice(2);
 const directory = mkdtempSync(join(tmpdir(), 'holdfast-test-'));
 const env = { ...process.env, PATH: `${resolve('.holdfast/bin')}${delimiter}${process.env.PATH}` };
