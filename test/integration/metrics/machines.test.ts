@@ -93,8 +93,9 @@ describe('a known load', () => {
     const measured = await measure('burn', burn(10));
 
     expect(Math.abs(measured.document.totals!.cpuSeconds! - 10)).toBeLessThanOrEqual(1);
-    // The graph begins with the first scrape, a second after the machine at most; the sums do not.
-    expect(Math.abs(areaOf(measured, 'cpu') - 10)).toBeLessThanOrEqual(2);
+    // The graph begins with the second scrape that finds the machine, on a busy machine some seconds late; the sums do not.
+    expect(areaOf(measured, 'cpu')).toBeGreaterThan(5);
+    expect(areaOf(measured, 'cpu')).toBeLessThanOrEqual(11);
     expect(peakOf(measured, 'cpu')).toBeLessThanOrEqual(1.2);
     expect(measured.document.flags).toMatchObject([{ name: 'cpu_pegged', threshold: 0.3 }]);
     expect(measured.document.stages.map(({ name }) => name)).toEqual(['prepare_executor', 'step_script']);
