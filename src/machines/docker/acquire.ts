@@ -42,7 +42,10 @@ export async function acquireMachine(
   const wanted = assertAllowed(settings, request);
   const auth = { credentials: request.credentials, dockerAuthConfig: request.dockerAuthConfig };
   const notes: string[] = [];
-  const note = (line: string) => notes.push(line);
+  // Build and services may have one image; what is said of it is said once.
+  const note = (line: string) => {
+    if (!notes.includes(line)) notes.push(line);
+  };
   for (const warning of wanted.warnings) note(`WARNING: ${warning}`);
   const image = await ensureImage(docker, { ...wanted.image, auth, signal, note });
   const helper = await ensureImage(docker, {
