@@ -314,6 +314,24 @@ describe('at the end', () => {
     expect(clock.now() - before).toBe(0);
   });
 
+  it('still waits as long as GitLab has asked, when the job ends meanwhile', async () => {
+    const gitlab = modelOfGitlab();
+    const clock = virtualClock();
+    const job = growingJob([Buffer.from('x')], clock);
+    const sentAtMs: number[] = [];
+    const patchTrace: JobApi['patchTrace'] = (...args) => {
+      sentAtMs.push(clock.now());
+      if (sentAtMs.length > 1) return gitlab.api.patchTrace(...args);
+      job.finish();
+      return Promise.resolve({ kind: 'unavailable', reason: 'status 429', answered: true, retryAfterMs: 7_000 });
+    };
+
+    await run({ ...gitlab, api: { ...gitlab.api, patchTrace } }, job.source, clock);
+
+    expect(gitlab.status()).toBe('success');
+    expect(sentAtMs[1]! - sentAtMs[0]!).toBeGreaterThanOrEqual(7_000);
+  });
+
   it('waits a 202 out, however often it comes, and sends the same again', async () => {
     const gitlab = modelOfGitlab({ pendingAnswers: 40 });
     const clock = virtualClock();

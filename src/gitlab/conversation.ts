@@ -84,6 +84,8 @@ function createTalk(deps: ConversationDeps, input: ConversationInput, progress: 
   let sendAtMs = 0;
   let quietSinceMs = clock.now();
   let waitingSinceMs: number | undefined;
+  /** GitLab has asked (429, Retry-After) not to hear of us before. */
+  let patientUntilMs = 0;
   // Across processes only the wall clock tells the silence; within this one it may jump.
   let heardAtMs = clock.now() - Math.max(0, deps.wallClock() - progress.heardAtMs);
 
@@ -102,6 +104,7 @@ function createTalk(deps: ConversationDeps, input: ConversationInput, progress: 
   function failed(outcome: Unavailable): number {
     if (outcome.answered) answered();
     const delayMs = backoff.next(outcome.retryAfterMs);
+    if (outcome.retryAfterMs !== undefined) patientUntilMs = clock.now() + outcome.retryAfterMs;
     deps.trouble?.(outcome.reason);
     deps.log(
       { reason: outcome.reason, retryInMs: Math.round(delayMs) },
@@ -235,6 +238,8 @@ function createTalk(deps: ConversationDeps, input: ConversationInput, progress: 
       output: { checksum: end.checksum, bytesize: end.bytes },
     };
     intervalMs = FIRST_INTERVAL_MS;
+    // The job may have ended in the middle of a wait that GitLab has asked for.
+    if (patientUntilMs > clock.now()) await pause(patientUntilMs - clock.now());
     const resends = createBackoff({ firstMs: 1_000, maxMs: 60_000, random: () => clock.random() });
     for (;;) {
       signal.throwIfAborted();
