@@ -43,11 +43,13 @@ node_ready() {
 }
 
 npm_packages() {
-  if [ node_modules/.package-lock.json -nt package-lock.json ]; then return; fi
+  local wanted
+  wanted=$(sha256sum <package-lock.json)
+  if [ "$(cat node_modules/.holdfast-lock 2>/dev/null)" = "$wanted" ]; then return; fi
   say "installing npm packages"
   npm ci --no-fund --no-audit >"$state/log/npm.log" 2>&1 ||
     { tail -20 "$state/log/npm.log" >&2; fail "npm ci failed (see $state/log/npm.log)" "check the network and the npm registry"; }
-  touch node_modules/.package-lock.json
+  printf '%s' "$wanted" >node_modules/.holdfast-lock
 }
 
 build() {
