@@ -2,7 +2,7 @@
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { delimiter, join, resolve } from 'node:path';
+import { delimiter, join, relative, resolve } from 'node:path';
 
 const TIERS = ['unit', 'workflow', 'replay', 'integration', 'gitlab', 'web', 'faults-short'];
 const wanted = process.argv.slice(2);
@@ -10,6 +10,7 @@ const directory = mkdtempSync(join(tmpdir(), 'holdfast-test-'));
 const env = { ...process.env, PATH: `${resolve('.holdfast/bin')}${delimiter}${process.env.PATH}` };
 let passed = 0;
 let failed = 0;
+const failures = [];
 
 for (const tier of TIERS.filter((name) => wanted.length === 0 || wanted.includes(name))) {
   const report = join(directory, `${tier}.json`);
@@ -33,22 +34,49 @@ for (const tier of TIERS.filter((name) => wanted.length === 0 || wanted.includes
   const broken = run.status !== 0 && counts.failed === 0 ? 1 : 0;
   passed += counts.passed;
   failed += counts.failed + broken;
+  failures.push(...counts.failures.map((failure) => `${tier}: ${failure}`));
+  if (broken) failures.push(`${tier}: the run itself failed, and no test of it (see above)`);
   console.log(
     `${tier}: ${counts.passed} passed, ${counts.failed + broken} failed in ${((Date.now() - startedAt) / 1000).toFixed(0)} s`,
   );
 }
 rmSync(directory, { recursive: true });
+// Said again at the end: the log of a CI is often cut to its last lines.
+for (const failure of failures) console.log(`FAILED ${failure}`);
 console.log(`${passed} passed, ${failed} failed`);
 process.exitCode = failed > 0 || passed === 0 ? 1 : 0;
 
 function readCounts(file) {
   try {
     const report = JSON.parse(readFileSync(file, 'utf8'));
-    const suites = report.testResults.filter(
+    const broken = report.testResults.filter(
       (suite) => suite.status === 'failed' && suite.assertionResults.length === 0,
-    ).length;
-    return { passed: report.numPassedTests, failed: report.numFailedTests + suites };
+    );
+    return {
+      passed: report.numPassedTests,
+      failed: report.numFailedTests + broken.length,
+      failures: [
+        ...broken.map((suite) => `${nameOf(suite)}: ${firstLines(suite.message)}`),
+        ...report.testResults.flatMap((suite) =>
+          suite.assertionResults
+            .filter((test) => test.status === 'failed')
+            .map((test) => `${nameOf(suite)}: ${test.fullName}\n${firstLines(test.failureMessages.join('\n'))}`),
+        ),
+      ],
+    };
   } catch {
-    return { passed: 0, failed: 0 }; // no report: the exit code tells
+    return { passed: 0, failed: 0, failures: [] }; // no report: the exit code tells
   }
+}
+
+function nameOf(suite) {
+  return relative(process.cwd(), suite.name);
+}
+
+function firstLines(text) {
+  return text
+    .split('\n')
+    .slice(0, 12)
+    .map((line) => `    ${line.slice(0, 400)}`)
+    .join('\n');
 }
