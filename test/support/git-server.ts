@@ -2,8 +2,9 @@ import { execFileSync, spawn } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { networkInterfaces, tmpdir } from 'node:os';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { docker, TEST_IMAGE } from './stack.js';
 
 /** Repositories over HTTP with a password, by git's own server program, in reach of containers on the default bridge. */
 export interface GitServer {
@@ -45,11 +46,15 @@ export async function startGitServer(options: {
   };
 }
 
+/**
+ * As a container sees it. This machine's own view is no help: Node leaves out a bridge to which no container is
+ * attached at the moment, and an engine that has just started may not name its gateway.
+ */
 function addressOnBridge(): string {
-  const found = networkInterfaces()['docker0']?.find(({ family }) => family === 'IPv4');
-  if (found === undefined)
-    throw new Error('This machine has no address on docker0, so containers cannot reach a server here');
-  return found.address;
+  const routes = docker('run', '--rm', TEST_IMAGE, 'busybox', 'ip', 'route').join('\n');
+  const gateway = /^default via (\S+)/m.exec(routes)?.[1];
+  if (gateway === undefined) throw new Error(`A container on the default bridge has no way out: ${routes}`);
+  return gateway;
 }
 
 function makeRepository(root: string, files: Record<string, string>): string {
