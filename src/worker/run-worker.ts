@@ -59,8 +59,10 @@ export async function runWorker(options: {
   logger: Logger;
   /** Default: the signals of this process. */
   stop?: StopSignals;
+  /** What an entry of `engines[]` is. Default: a Docker engine. */
+  createEngine?: typeof createDockerEngine;
 }): Promise<void> {
-  const { config, logger } = options;
+  const { config, logger, createEngine = createDockerEngine } = options;
   const ring = await loadOrCreateKeys(config, logger);
   const codec = createPayloadCodec(ring);
   const store = await openStore(config.store);
@@ -93,7 +95,7 @@ export async function runWorker(options: {
   const client = new Client({ connection: clientConnection, namespace: config.temporal.namespace, dataConverter });
   const installation = await readInstallation(client, config);
   const engines = new Map(
-    config.engines.map((settings) => [settings.name, createDockerEngine({ settings, installation, logger })] as const),
+    config.engines.map((settings) => [settings.name, createEngine({ settings, installation, logger })] as const),
   );
   const collector = createMachineCollector({
     engines: [...engines.values()],

@@ -63,6 +63,8 @@ export interface StackOverrides {
   docker?: typeof docker;
   /** Of Prometheus; default `1s`. */
   scrapeInterval?: string;
+  /** Makes another program of the worker, in the stack's directory. */
+  workerProgram?: (directory: string) => Promise<string>;
 }
 
 export async function startStack(overrides: StackOverrides = {}): Promise<Stack> {
@@ -127,6 +129,7 @@ export async function startStack(overrides: StackOverrides = {}): Promise<Stack>
   const log = (name: string) => join(directory, `${name}.log`);
   const metricsUrl = `http://127.0.0.1:${String(ports.metrics)}`;
 
+  const defaultProgram = (await overrides.workerProgram?.(directory)) ?? resolve('dist/worker.js');
   let temporal: Process | undefined;
   let prometheus: Process | undefined;
   const workers: Process[] = [];
@@ -167,7 +170,7 @@ export async function startStack(overrides: StackOverrides = {}): Promise<Stack>
 
   async function startWorker(options: StartWorkerOptions = {}): Promise<Process> {
     const own = options.beside === true ? await besideConfig(options.top ?? {}) : { file: configFile, url: metricsUrl };
-    const program = options.program ?? resolve('dist/worker.js');
+    const program = options.program ?? defaultProgram;
     const worker = startProcess(process.execPath, [program, '--config', own.file], log('worker'));
     workers.push(worker);
     await untilHttp(`${own.url}/readyz`);

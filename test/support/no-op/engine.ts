@@ -1,0 +1,158 @@
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import {
+  MachineError,
+  type CallOptions,
+  type Engine,
+  type LogEvent,
+  type MachineDescription,
+  type MachineRequest,
+  type MachineSummary,
+  type StepExit,
+} from '../../../src/machines/engine.js';
+
+/** How long a step "runs", milliseconds. */
+export const STEP_MS = 3_000;
+/** What a step "prints". */
+export const STEP_OUTPUT = 'no operation\n';
+
+const LOOK_MS = 200;
+
+/**
+ * Machines that do nothing: a directory each, a step is a file that says when it began, and ends a while later. Like the real
+ * ones they are not the worker's: what they are at is on the disk, and goes on whatever becomes of workers.
+ * A step that is begun a second time is counted, not prevented: whoever uses this wants to know.
+ */
+export function createNoOpEngine(settings: { name: string; capacity: number; directory: string }): Engine {
+  const { name, capacity, directory } = settings;
+  mkdirSync(directory, { recursive: true });
+  const of = (machine: string, ...rest: string[]) => join(directory, machine, ...rest);
+  const live = () => readdirSync(directory).filter((entry) => !entry.endsWith('.runs'));
+
+  function describe(machine: string): MachineDescription | undefined {
+    const request = read(of(machine, 'request.json')) as (MachineRequest & { createdAt: string }) | undefined;
+    if (request === undefined) return undefined;
+    return {
+      machine,
+      job: request.job,
+      engine: name,
+      image: { name: 'no-op', id: 'no-op' },
+      services: [],
+      notes: [],
+      warm: false,
+      createdAt: request.createdAt,
+    };
+  }
+
+  function begin(machine: string, step: string): void {
+    try {
+      writeFileSync(of(machine, step), JSON.stringify({ startedAtMs: Date.now() }), { flag: 'wx' });
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'EEXIST') return;
+      throw error;
+    }
+    writeFileSync(join(directory, `${machine}.${step}.runs`), 'run\n', { flag: 'a' });
+  }
+
+  function startOf(machine: string, step: string): number | undefined {
+    return (read(of(machine, step)) as { startedAtMs: number } | undefined)?.startedAtMs;
+  }
+
+  async function end(machine: string, step: string, { signal }: CallOptions): Promise<number | undefined> {
+    for (;;) {
+      const startedAt = startOf(machine, step);
+      if (startedAt === undefined && !existsSync(of(machine))) return undefined;
+      if (startedAt !== undefined && Date.now() >= startedAt + STEP_MS) return startedAt + STEP_MS;
+      await delay(LOOK_MS, undefined, { signal });
+    }
+  }
+
+  async function runStep(machine: string, step: string, options: CallOptions): Promise<StepExit> {
+    if (!existsSync(of(machine))) return { kind: 'lost', reason: 'its directory is gone' };
+    begin(machine, step);
+    const endedAt = await end(machine, step, options);
+    if (endedAt === undefined) return { kind: 'lost', reason: 'its directory is gone' };
+    return {
+      kind: 'exited',
+      exitCode: 0,
+      oomKilled: false,
+      startedAt: new Date(endedAt - STEP_MS).toISOString(),
+      finishedAt: new Date(endedAt).toISOString(),
+    };
+  }
+
+  async function* readLog(machine: string, step: string, options: CallOptions): AsyncGenerator<LogEvent> {
+    const endedAt = await end(machine, step, options);
+    if (endedAt === undefined) return;
+    yield { kind: 'start', atMs: endedAt - STEP_MS };
+    yield { kind: 'data', bytes: Buffer.from(STEP_OUTPUT) };
+    yield { kind: 'end', atMs: endedAt };
+  }
+
+  function release(machine: string): void {
+    rmSync(of(machine), { recursive: true, force: true });
+  }
+
+  return {
+    name,
+    capacity,
+    metricsLabel: (machine) => ({ name: 'machine', value: machine }),
+    async acquire(request) {
+      const known = describe(request.machine);
+      if (known !== undefined) return known;
+      if (live().length >= capacity) throw new MachineError('ENGINE_FULL', 'All slots are leased', { retryable: true });
+      mkdirSync(of(request.machine), { recursive: true });
+      const kept = { machine: request.machine, job: request.job, createdAt: new Date().toISOString() };
+      writeFileSync(of(request.machine, 'request.json'), JSON.stringify(kept));
+      return await Promise.resolve(present(describe(request.machine)));
+    },
+    describe: (machine) => Promise.resolve(describe(machine)),
+    release: (machine) => Promise.resolve(release(machine)),
+    runStep: (machine, step, options) => runStep(machine, step.name, options),
+    stopStep: () => Promise.resolve(),
+    readLog,
+    archive: () => Promise.resolve(undefined),
+    extract: () => Promise.resolve(),
+    openShell: () => Promise.reject(new MachineError('MACHINE_GONE', 'No shell here', { retryable: false })),
+    freeSlots: () => Promise.resolve(capacity - live().length),
+    list: () =>
+      Promise.resolve(
+        live().flatMap((machine): MachineSummary[] => {
+          const known = describe(machine);
+          return known === undefined
+            ? []
+            : [{ machine, job: known.job, engine: name, createdAt: known.createdAt, containers: [] }];
+        }),
+      ),
+    sample: () => Promise.resolve([]),
+    keepWarm: () => Promise.resolve(),
+    probe: () => Promise.resolve(),
+    dropWarm: () => Promise.resolve(),
+    async sweep(isOpen) {
+      const removed: string[] = [];
+      for (const machine of live()) {
+        const job = describe(machine)?.job;
+        if (job === undefined || (await isOpen(job))) continue;
+        release(machine);
+        removed.push(machine);
+      }
+      return removed;
+    },
+    ping: () => Promise.resolve({ version: 'no-op', apiVersion: 'no-op' }),
+  };
+}
+
+/** Undefined: there is no such file, or none that is whole: its writer was killed. */
+function read(file: string): unknown {
+  try {
+    return JSON.parse(readFileSync(file, 'utf8'));
+  } catch {
+    return undefined;
+  }
+}
+
+function present<T>(value: T | undefined): T {
+  if (value === undefined) throw new Error('The machine went while it was made');
+  return value;
+}
