@@ -345,6 +345,19 @@ describe('an archive of another job', () => {
     ]);
   });
 
+  it('cannot write through a link by another spelling of its name', async () => {
+    const bytes = await zipOf([
+      { name: './out', content: 'elsewhere', mode: 0o120777 },
+      { name: 'out/through', content: 'x' },
+      { name: 'out', content: 'x' },
+      { name: './a//b', content: 'ok' },
+    ]);
+    const { files, refused } = await unzipped(bytes);
+
+    expect(files).toEqual({ out: '-> elsewhere', 'a/b': 'ok' });
+    expect(refused).toEqual(['out/through: it would be written through a link', 'out: it would replace a link']);
+  });
+
   it('that is damaged is an error', async () => {
     await expect(unzipped(Buffer.from('no archive at all'))).rejects.toThrow();
     const bytes = await zipOf([{ name: 'a', content: 'abc'.repeat(1000) }]);

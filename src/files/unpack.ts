@@ -19,8 +19,7 @@ export function unpackTarGz(archive: Readable, refused: (name: string, why: stri
   const output = pack();
   let readError: Error | undefined;
   void (async () => {
-    const links = new Set<string>();
-    let bytes = 0;
+    const admit = createGate(refused);
     const tar = extract();
     const gunzip = createGunzip();
     archive.once('error', (error) => {
@@ -30,16 +29,12 @@ export function unpackTarGz(archive: Readable, refused: (name: string, why: stri
     gunzip.once('error', (error) => tar.destroy(error));
     archive.pipe(gunzip).pipe(tar);
     for await (const entry of tar) {
-      const why = refusal(entry.header, links);
-      bytes += entry.header.size ?? 0;
-      if (bytes > MAX_UNPACKED_BYTES) throw new Error('the archive unpacks to more than 20 GiB');
-      if (why !== undefined) {
-        refused(entry.header.name, why);
+      const header = admit(entry.header);
+      if (header === undefined) {
         entry.resume();
         continue;
       }
-      if (entry.header.type === 'symlink') links.add(normal(entry.header.name));
-      const target = output.entry({ ...entry.header, name: nameOf(entry.header) });
+      const target = output.entry(header);
       await new Promise<void>((resolve, reject) => {
         entry.once('error', reject);
         target.once('error', reject);
@@ -57,12 +52,33 @@ export function damaged(error: unknown): DamagedArchiveError {
   return new DamagedArchiveError(error instanceof Error ? error.message : String(error), { cause: error });
 }
 
+/** A member of an archive, whatever its format. */
+type Member = Pick<Headers, 'name' | 'type'> & Partial<Headers>;
+
+/**
+ * Lets through what may be unpacked, under the one name that its path has.
+ * @param refused told of what is left out
+ * @returns called once for each member, in their order: its header as it may be unpacked; undefined: it may not.
+ *   It throws when the archive grows beyond {@link MAX_UNPACKED_BYTES}.
+ */
+export function createGate(refused: (name: string, why: string) => void) {
+  const links = new Set<string>();
+  let bytes = 0;
+  return <M extends Member>(member: M, unreadable?: string): M | undefined => {
+    bytes += member.size ?? 0;
+    if (bytes > MAX_UNPACKED_BYTES) throw new Error('the archive unpacks to more than 20 GiB');
+    const why = unreadable ?? refusal(member, links);
+    if (why !== undefined) {
+      refused(member.name, why);
+      return undefined;
+    }
+    if (member.type === 'symlink') links.add(normal(member.name));
+    return { ...member, name: nameOf(member) };
+  };
+}
+
 /** Why an entry must not be unpacked, or undefined. @param links symlinks of the archive so far */
-export function refusal(
-  header: Pick<Headers, 'name' | 'type'> & { linkname?: string | null },
-  links: ReadonlySet<string>,
-): string | undefined {
-  const { name, type, linkname } = header;
+function refusal({ name, type, linkname }: Member, links: ReadonlySet<string>): string | undefined {
   if (!isInside(name)) return 'it lies outside of the project';
   const path = normal(name);
   for (let end = path.lastIndexOf('/'); end > 0; end = path.lastIndexOf('/', end - 1)) {
@@ -102,6 +118,6 @@ function normal(name: string): string {
   return posix.normalize(name).replace(/\/+$/, '');
 }
 
-function nameOf(header: Headers): string {
+function nameOf(header: Member): string {
   return header.type === 'directory' ? `${normal(header.name)}/` : normal(header.name);
 }

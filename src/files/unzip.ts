@@ -8,7 +8,7 @@ import { pipeline } from 'node:stream/promises';
 import { pack, type Header, type Pack } from 'tar-stream';
 import { open as openZip, type Entry, type ZipFile } from 'yauzl';
 import { copy } from './pack.js';
-import { damaged, MAX_UNPACKED_BYTES, refusal } from './unpack.js';
+import { createGate, damaged } from './unpack.js';
 
 type Member = Partial<Header> & Pick<Header, 'name' | 'type'>;
 
@@ -49,19 +49,11 @@ async function copyMembers(
   refused: (name: string, why: string) => void,
 ): Promise<void> {
   const zip = await openFile(path);
-  const links = new Set<string>();
-  let bytes = 0;
+  const admit = createGate(refused);
   try {
     for await (const entry of entriesOf(zip)) {
-      const header = await headerOf(zip, entry);
-      const why = entry.isEncrypted() ? 'it is encrypted' : refusal(header, links);
-      if (why !== undefined) {
-        refused(header.name, why);
-        continue;
-      }
-      bytes += entry.uncompressedSize;
-      if (bytes > MAX_UNPACKED_BYTES) throw new Error('the archive unpacks to more than 20 GiB');
-      if (header.type === 'symlink') links.add(header.name);
+      const header = admit(await headerOf(zip, entry), entry.isEncrypted() ? 'it is encrypted' : undefined);
+      if (header === undefined) continue;
       const member = tar.entry(header);
       if (header.type === 'file') await copy(await openMember(zip, entry), member, output);
     }
