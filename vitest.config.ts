@@ -26,7 +26,7 @@ export default defineConfig({
       tier('web', ['test/web/**/*.test.ts'], 3 * MINUTES),
       tier('faults-short', ['test/faults-short/**/*.test.ts'], 3 * MINUTES),
       // Not part of `npm test`: `npm run test:faults`.
-      tier('faults', ['test/faults/**/*.test.ts'], 10 * MINUTES),
+      tier('faults', ['test/faults/**/*.test.ts', 'test/faults-long/**/*.test.ts'], 10 * MINUTES),
     ],
   },
 });

@@ -149,6 +149,7 @@ test_tools() {
   have docker-compose || docker compose version >/dev/null 2>&1 || missing+=(docker-compose)
   have git || missing+=(git)
   have chromium || missing+=(chromium)
+  ls /usr/lib/*/faketime/libfaketimeMT.so.1 >/dev/null 2>&1 || missing+=(faketime)
   if [ ${#missing[@]} -gt 0 ]; then apt_install "${missing[@]}"; fi
 }
 

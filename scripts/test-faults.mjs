@@ -1,4 +1,5 @@
 // All fault scenarios, or those of the groups that are named (`npm run test:faults -- worker store`), and one table of what they came to.
+// With `--long` also those that take longer than five minutes each (alone: `npm run test:faults -- --long servers`).
 // Exits 1 unless every figure is as promised. The same figures as JSON: test-output/faults.json.
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -6,7 +7,9 @@ import { delimiter, join, resolve } from 'node:path';
 
 const DIRECTORY = join('test-output', 'faults');
 const ABREAST = process.env.HOLDFAST_FAULTS_ABREAST ?? '4';
-const groups = process.argv.slice(2);
+const asked = process.argv.slice(2);
+const groups = asked.filter((argument) => argument !== '--long');
+const folders = asked.includes('--long') ? ['faults', 'faults-long'] : ['faults'];
 const env = { ...process.env, PATH: `${resolve('.holdfast/bin')}${delimiter}${process.env.PATH}` };
 
 rmSync(DIRECTORY, { recursive: true, force: true });
@@ -21,7 +24,9 @@ const run = spawnSync(
     // Each group has a stack of its own, and mostly waits.
     `--maxWorkers=${ABREAST}`,
     '--reporter=dot',
-    ...(groups.length === 0 ? ['test/faults/'] : groups.map((group) => `test/faults/${group}.test.ts`)),
+    ...folders.flatMap((folder) =>
+      groups.length === 0 ? [`test/${folder}/`] : groups.map((group) => `test/${folder}/${group}.test.ts`),
+    ),
   ],
   { stdio: 'inherit', env },
 );
@@ -58,6 +63,7 @@ console.log(
     .join('\n'),
 );
 
+for (const { scenario, skipped } of results) if (skipped !== undefined) console.log(`SKIPPED ${scenario}: ${skipped}`);
 const broken = results.filter((figures) => figures.broken.length > 0);
 for (const { scenario, broken: promises } of broken) console.log(`BROKEN ${scenario}: ${promises.join('; ')}`);
 const seconds = ((Date.now() - startedAt) / 1000).toFixed(0);
@@ -66,7 +72,7 @@ writeFileSync(
   `${JSON.stringify({ seconds: Number(seconds), results }, null, 2)}\n`,
 );
 console.log(
-  `${results.length} scenarios, ${broken.length} broken promises, ${seconds} s; figures: test-output/faults.json`,
+  `${results.length} scenarios, ${results.filter(({ skipped }) => skipped !== undefined).length} skipped, ${broken.length} broken promises, ${seconds} s; figures: test-output/faults.json`,
 );
 process.exitCode = run.status === 0 && broken.length === 0 && results.length > 0 ? 0 : 1;
 

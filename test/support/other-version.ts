@@ -1,6 +1,7 @@
-import { appendFileSync, cpSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { cpSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { VERSION } from '../../src/version.js';
+import type { Stack } from './stack.js';
 
 /** A build of the worker as another release would be: its number is another, and so is its workflow code (by a comment). */
 export function buildOtherVersion(directory: string, release: string): string {
@@ -10,6 +11,14 @@ export function buildOtherVersion(directory: string, release: string): string {
   writeFileSync(join(root, 'package.json'), JSON.stringify({ type: 'module' }));
   const file = join(root, 'dist', 'version.js');
   writeFileSync(file, readFileSync(file, 'utf8').replace(VERSION, release));
-  appendFileSync(join(root, 'dist', 'workflow-bundle.js'), `\n// release ${release}\n`);
+  // Before the code: at its end is a source map, which is read to the end of the file.
+  const bundle = join(root, 'dist', 'workflow-bundle.js');
+  writeFileSync(bundle, `/* release ${release} */ ${readFileSync(bundle, 'utf8')}`);
   return join(root, 'dist', 'worker.js');
+}
+
+/** The version of the worker to which a job is pinned: `holdfast:<release>-<hash>`. */
+export async function versionOf({ client }: Pick<Stack, 'client'>, workflowId: string): Promise<string> {
+  const described = await client.temporal.workflow.getHandle(workflowId).describe();
+  return String(described.searchAttributes['TemporalWorkerDeploymentVersion']?.[0]);
 }

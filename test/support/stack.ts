@@ -30,6 +30,7 @@ export interface Stack {
   /**
    * @param options.beside another one at the same time, with ports of its own
    * @param options.program another build of the worker
+   * @param options.through makes of its command line another one, which runs it (in a container, with another clock)
    * @param options.top merged into the configuration's top level; with `beside` only
    */
   startWorker(options?: StartWorkerOptions): Promise<Process>;
@@ -45,6 +46,7 @@ export interface Stack {
 export interface StartWorkerOptions {
   beside?: boolean;
   program?: string;
+  through?: (command: readonly string[]) => string[];
   top?: object;
 }
 
@@ -171,7 +173,9 @@ export async function startStack(overrides: StackOverrides = {}): Promise<Stack>
   async function startWorker(options: StartWorkerOptions = {}): Promise<Process> {
     const own = options.beside === true ? await besideConfig(options.top ?? {}) : { file: configFile, url: metricsUrl };
     const program = options.program ?? defaultProgram;
-    const worker = startProcess(process.execPath, [program, '--config', own.file], log('worker'));
+    const plain = [process.execPath, program, '--config', own.file];
+    const [command = process.execPath, ...args] = options.through?.(plain) ?? plain;
+    const worker = startProcess(command, args, log('worker'));
     workers.push(worker);
     await untilHttp(`${own.url}/readyz`);
     return worker;

@@ -87,9 +87,13 @@ export const registryAway: Scenario = {
 
 export const outOfMemory: Scenario = {
   name: 'build runs out of memory: told apart from a kill',
-  job: { more: { script: ['echo run >>/shared/$CI_JOB_ID.runs', 'head -c 200000000 /dev/zero | tail'] } },
+  job: { more: { script: ['echo run >>/shared/{id}.runs', 'head -c 200000000 /dev/zero | tail'] } },
   expect: { state: 'failed', failureReason: 'script_failure', linesMayBeLost: true },
-  run: (scene) => traceSays(scene, 'out of memory'),
+  async run(scene) {
+    await traceSays(scene, 'out of memory');
+    const { steps } = await scene.status();
+    if (!steps.some(({ oomKilled }) => oomKilled === true)) throw new Error('No step is told as killed for its memory');
+  },
 };
 
 function linkOf(scene: Scene): Proxy {
@@ -151,6 +155,20 @@ export const engineConnectionScenarios: Scenario[] = [
       await scene.line(28);
       await linkOf(scene).cut();
       await delay(6_000);
+      await linkOf(scene).restore();
+      scene.repaired();
+    },
+  },
+  {
+    name: 'containers cannot be removed as the job ends: the final status does not wait for that',
+    job: { lines: 30 },
+    gitlab: { updateInterval: 1 },
+    async run(scene) {
+      await scene.line(28);
+      linkOf(scene).hold('DELETE ');
+      await scene.gitlab().coordinator.untilOver(scene.remote().id, 30_000);
+      const there = scene.stack.leftovers(scene.handle.workflowId);
+      if (there.length === 0) throw new Error('The machine was removed although it could not be');
       await linkOf(scene).restore();
       scene.repaired();
     },

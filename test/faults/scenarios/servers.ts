@@ -1,3 +1,5 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Scenario } from '../../support/faults/scenario.js';
 
@@ -13,12 +15,27 @@ export const temporalKilled: Scenario = {
 };
 
 export const temporalAway: Scenario = {
-  name: 'Temporal away for 25 s while the script begins and ends',
+  name: 'Temporal away for 30 s, in which the script ends',
   job: { lines: 100 },
   async run(scene) {
     await scene.line(10);
     await scene.stack.temporal().stop('SIGKILL');
-    await delay(25_000);
+    await delay(30_000);
+    await scene.stack.startTemporal();
+    scene.repaired();
+  },
+};
+
+/** Not in the ordinary set: it takes as long as it says. */
+export const temporalAwayForMinutes: Scenario = {
+  name: 'Temporal away for 5 minutes: the script goes on and ends meanwhile, nothing repeats',
+  job: { lines: 600, pauseSeconds: 0.4, then: ['echo over >/shared/{id}.over'] },
+  async run(scene) {
+    await scene.line(10);
+    await scene.stack.temporal().stop('SIGKILL');
+    await delay(5 * 60_000);
+    if (!existsSync(join(scene.stack.shared, `${scene.job.id}.over`)))
+      throw new Error('The script did not go on to its end while Temporal was away');
     await scene.stack.startTemporal();
     scene.repaired();
   },

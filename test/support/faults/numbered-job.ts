@@ -14,7 +14,7 @@ export interface NumberedJob {
 /**
  * @param options.afterSeconds how long after_script takes
  * @param options.pauseSeconds between two lines
- * @param options.before commands before the lines, `then` after them
+ * @param options.before commands before the lines, `then` after them; `{id}` in anything that is given is the job's
  * @param options.more keywords of the job file that the scenario wants besides
  */
 export function numberedJob(
@@ -29,20 +29,21 @@ export function numberedJob(
 ): NumberedJob {
   const { lines = 60, pauseSeconds = 0.1, afterSeconds = 0, before = [], then = [], more = {} } = options;
   const id = `fault-${randomBytes(4).toString('hex')}`;
+  const definition = {
+    image: TEST_IMAGE,
+    script: [
+      `echo run >>/shared/${id}.runs`,
+      ...before,
+      `i=0; while [ $i -lt ${String(lines)} ]; do i=$((i+1)); echo "line $i of ${id}"; sleep ${String(pauseSeconds)}; done`,
+      ...then,
+    ],
+    after_script: [`echo run >>/shared/${id}.after; sleep ${String(afterSeconds)}`, `echo "after_script of ${id}"`],
+    ...more,
+  };
   return {
     id,
     lines,
-    definition: {
-      image: TEST_IMAGE,
-      script: [
-        `echo run >>/shared/${id}.runs`,
-        ...before,
-        `i=0; while [ $i -lt ${String(lines)} ]; do i=$((i+1)); echo "line $i of ${id}"; sleep ${String(pauseSeconds)}; done`,
-        ...then,
-      ],
-      after_script: [`echo run >>/shared/${id}.after; sleep ${String(afterSeconds)}`, `echo "after_script of ${id}"`],
-      ...more,
-    },
+    definition: JSON.parse(JSON.stringify(definition).replaceAll('{id}', id)) as Record<string, unknown>,
   };
 }
 

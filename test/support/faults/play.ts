@@ -7,75 +7,108 @@ import { until } from '../processes.js';
 import type { Stack } from '../stack.js';
 import type { Ground } from './ground.js';
 import { numberedJob, tally, type NumberedJob } from './numbered-job.js';
-import { brokenPromises } from './report.js';
+import { brokenPromises, sumOfFigures } from './report.js';
 import type { Figures, Scenario, Scene } from './scenario.js';
 import { startSubject, type Subject } from './subject.js';
-import { watchTrace } from './trace-watch.js';
+import { watchTrace, type TraceWatch } from './trace-watch.js';
 
 const RESULT_MS = 150_000;
 const LINE_MS = 90_000;
+
+/** One of the jobs of a scenario. */
+interface Player {
+  job: NumberedJob;
+  subject: Subject;
+  handle: JobHandle;
+  watch: TraceWatch;
+}
 
 /** @param alone nothing else runs on the ground, so whatever is on its engine in the end is left over */
 export async function playScenario(ground: Ground, scenario: Scenario, alone = true): Promise<Figures> {
   const { stack } = ground;
   await scenario.prepare?.(ground);
-  const job = numberedJob(scenario.job);
   const begun = Date.now();
-  const subject = await startSubject(ground, job, scenario.gitlab);
-  const watch = watchTrace(() => subject.traceSize());
+  const players: Player[] = [];
   let repairedAt: number | undefined;
   try {
-    const handle = await subject.handle();
-    const scene = sceneOf(ground, job, { subject, handle, repaired: () => (repairedAt = Date.now()) });
+    for (let count = 0; count < (scenario.jobs ?? 1); count++) players.push(await startPlayer(ground, scenario));
+    const first = present(players[0], 'a job');
+    const scene = sceneOf(ground, players, first, () => (repairedAt = Date.now()));
     await scenario.run(scene).catch(async (error: unknown) => {
-      throw await withState(error, stack, handle);
+      throw await withState(error, stack, first.handle);
     });
-    const result = await withLimit(handle.result());
-    await scenario.after?.(scene, result);
-    const trace = await readTrace(stack, subject.workflowId);
-    const moved = repairedAt === undefined ? undefined : watch.movedAfter(repairedAt);
-    const figures: Figures = {
-      broken: [],
-      scenario: scenario.name,
-      jobsLost: result === undefined ? 1 : 0,
-      state: result?.state ?? 'no result',
-      failureReason: result?.failureReason ?? null,
-      ...tally(job, trace.toString('utf8'), stack.shared),
-      secondsUntilMoved: moved === undefined || repairedAt === undefined ? null : (moved - repairedAt) / 1000,
-      leftovers: await leftoversOf(stack, alone ? undefined : subject.workflowId),
-      checksumWrong: await checksumWrong(stack, subject.workflowId, trace),
-      ...(await atCoordinator(ground, subject, handle, trace)),
-      tookSeconds: (Date.now() - begun) / 1000,
-    };
-    return { ...figures, broken: brokenPromises(figures, scenario) };
+    const results = await Promise.all(players.map(({ handle }) => withLimit(handle.result())));
+    await scenario.after?.(scene, results[0]);
+    const figures = await Promise.all(
+      players.map((player, index) => figuresOf(ground, player, { result: results[index], repairedAt, alone })),
+    );
+    const sum = { ...sumOfFigures(figures), scenario: scenario.name, tookSeconds: (Date.now() - begun) / 1000 };
+    return { ...sum, broken: figures.flatMap((one) => brokenPromises(one, scenario)) };
   } finally {
-    watch.stop();
+    for (const { watch } of players) watch.stop();
   }
 }
 
-function sceneOf(
+async function startPlayer(ground: Ground, scenario: Scenario): Promise<Player> {
+  const job = numberedJob(scenario.job);
+  const subject = await startSubject(ground, job, scenario.gitlab);
+  const watch = watchTrace(() => subject.traceSize());
+  try {
+    return { job, subject, watch, handle: await subject.handle() };
+  } catch (error) {
+    watch.stop();
+    throw error;
+  }
+}
+
+async function figuresOf(
   ground: Ground,
-  job: NumberedJob,
-  { subject, handle, repaired }: { subject: Subject; handle: JobHandle; repaired: () => void },
-): Scene {
+  { job, subject, handle, watch }: Player,
+  facts: { result: CiJobResult | undefined; repairedAt: number | undefined; alone: boolean },
+): Promise<Figures> {
   const { stack } = ground;
-  const trace = async () => (await readTrace(stack, subject.workflowId)).toString('utf8');
+  const { result, repairedAt } = facts;
+  const trace = await readTrace(stack, subject.workflowId);
+  const moved = repairedAt === undefined ? undefined : watch.movedAfter(repairedAt);
+  return {
+    broken: [],
+    scenario: job.id,
+    jobsLost: result === undefined ? 1 : 0,
+    state: result?.state ?? 'no result',
+    failureReason: result?.failureReason ?? null,
+    ...tally(job, trace.toString('utf8'), stack.shared),
+    secondsUntilMoved: moved === undefined || repairedAt === undefined ? null : (moved - repairedAt) / 1000,
+    leftovers: await leftoversOf(stack, facts.alone ? undefined : subject.workflowId),
+    checksumWrong: await checksumWrong(stack, subject.workflowId, trace),
+    ...(await atCoordinator(ground, subject, handle, trace)),
+    tookSeconds: 0,
+  };
+}
+
+function sceneOf(ground: Ground, players: readonly Player[], first: Player, repaired: () => void): Scene {
+  const { stack } = ground;
+  const { job, subject, handle } = first;
+  const traceOf = async (of: Subject) => (await readTrace(stack, of.workflowId)).toString('utf8');
+  const line = (number: number, of: Player) =>
+    until(
+      `line ${String(number)}`,
+      async () => (await traceOf(of.subject)).includes(`line ${String(number)} of ${of.job.id}\n`),
+      LINE_MS,
+    );
   return {
     ground,
     stack,
     job,
     handle,
-    trace,
+    handles: players.map((player) => player.handle),
+    trace: () => traceOf(subject),
     repaired,
     gitlab: () => present(ground.gitlab, 'a coordinator'),
     remote: () => present(subject.remote, 'a job of the coordinator'),
     status: () => handle.status(),
-    line: (number) =>
-      until(
-        `line ${String(number)}`,
-        async () => (await trace()).includes(`line ${String(number)} of ${job.id}\n`),
-        LINE_MS,
-      ),
+    line: async (number) => {
+      await Promise.all(players.map((player) => line(number, player)));
+    },
     step: (name) =>
       until(
         `step ${name}`,

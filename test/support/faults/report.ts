@@ -30,12 +30,44 @@ export function brokenPromises(figures: Figures, scenario: Scenario): string[] {
     .map(([name, value]) => `${name} is ${String(figures[name])}, promised is ${String(value)}`);
 }
 
+const SUMMED = [
+  'jobsLost',
+  'linesLost',
+  'linesDoubled',
+  'outOfOrder',
+  'checksumWrong',
+  'violations',
+  'traceDiffers',
+] as const;
+const MOST = ['runs', 'afterRuns', 'leftovers'] as const;
+
+/** Several jobs of one scenario as one line: what is to be zero added up, of everything else the worst. */
+export function sumOfFigures(all: readonly Figures[]): Figures {
+  const [first] = all;
+  if (first === undefined) throw new Error('A scenario has at least one job');
+  const sum = { ...(all.find(({ state }) => state !== first.state) ?? first) };
+  for (const name of SUMMED) sum[name] = all.reduce((total, figures) => total + figures[name], 0);
+  for (const name of MOST) sum[name] = Math.max(...all.map((figures) => figures[name]));
+  const moved = all.flatMap(({ secondsUntilMoved }) => (secondsUntilMoved === null ? [] : [secondsUntilMoved]));
+  sum.secondsUntilMoved = moved.length === 0 ? null : Math.max(...moved);
+  return sum;
+}
+
 /** Of a scenario that did not come to its end. */
 export function failedFigures({ name }: Scenario, error: unknown): Figures {
   const [reason = ''] = String(error).split('\n');
+  return { ...noFigures(name), jobsLost: 1, broken: [reason] };
+}
+
+/** Of a scenario that this machine cannot play. */
+export function skippedFigures({ name }: Scenario, reason: string): Figures {
+  return { ...noFigures(name), state: 'skipped', skipped: reason };
+}
+
+function noFigures(scenario: string): Figures {
   return {
-    scenario: name,
-    jobsLost: 1,
+    scenario,
+    jobsLost: 0,
     state: 'unknown',
     failureReason: null,
     runs: 0,
@@ -50,7 +82,7 @@ export function failedFigures({ name }: Scenario, error: unknown): Figures {
     violations: 0,
     traceDiffers: 0,
     tookSeconds: 0,
-    broken: [reason],
+    broken: [],
   };
 }
 

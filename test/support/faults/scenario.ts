@@ -10,13 +10,17 @@ export interface Scenario {
   /** A sentence: what is broken, and when. */
   name: string;
   job?: Parameters<typeof numberedJob>[0];
+  /** How many such jobs run at the same time; default 1. The scene shows the first; the figures are of all. */
+  jobs?: number;
   /** The job comes from the coordinator. */
   gitlab?: JobOptions;
+  /** Why it cannot be played on this machine: said, and left out. */
+  cannot?(): string | undefined;
   /** Before the job starts. */
   prepare?(ground: Ground): void | Promise<void>;
   /** Breaks something, repairs it, and says when it is whole again; the job goes on meanwhile. */
   run(scene: Scene): Promise<void>;
-  /** After the job's result, before the figures are taken. */
+  /** After the jobs' results, before the figures are taken. */
   after?(scene: Scene, result: CiJobResult | undefined): Promise<void>;
   expect?: Expectation;
 }
@@ -36,10 +40,12 @@ export interface Scene {
   stack: Stack;
   job: NumberedJob;
   handle: JobHandle;
+  /** Of all its jobs. */
+  handles: readonly JobHandle[];
   gitlab(): GitlabSide;
   /** What the coordinator knows of the job. */
   remote(): CoordinatorJob;
-  /** Waits until the line is in the trace. */
+  /** Waits until the line is in the trace, of every job. */
   line(number: number): Promise<void>;
   /** Waits until the step runs (the workflow says so). */
   step(name: string): Promise<void>;
@@ -66,6 +72,8 @@ export interface Figures extends Tally {
   /** The coordinator's copy of the trace is another one than the store's. */
   traceDiffers: number;
   tookSeconds: number;
+  /** Why it was not played. */
+  skipped?: string;
   /** Promises that were not kept, each a sentence. */
   broken: string[];
 }

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startGround, type Ground } from './ground.js';
 import { leftoversOf, playScenario } from './play.js';
-import { failedFigures, figuresTable, writeFigures } from './report.js';
+import { failedFigures, figuresTable, skippedFigures, writeFigures } from './report.js';
 import type { Figures, Scenario } from './scenario.js';
 
 export interface SuiteOptions {
@@ -30,7 +30,13 @@ export function faultSuite(group: string, scenarios: readonly Scenario[], option
 
     for (const scenario of scenarios) {
       const test = options.together === true ? it.concurrent : it;
-      test(scenario.name, async () => {
+      test(scenario.name, async ({ skip }) => {
+        const reason = scenario.cannot?.();
+        if (reason !== undefined) {
+          figures.push(skippedFigures(scenario, reason));
+          process.stdout.write(`\nSKIPPED ${scenario.name}: ${reason}\n`);
+          skip(reason);
+        }
         const result = await playScenario(ground, scenario, options.together !== true).catch((error: unknown) => {
           figures.push(failedFigures(scenario, error));
           throw error;
