@@ -12,6 +12,7 @@ import { errorLine, infoLine, plainLine, warningLine } from '../trace/format.js'
 import { beating } from './beat.js';
 import type { EngineDeps } from './deps.js';
 import type { CoordinatorDeps } from './report-to-coordinator.js';
+import { startStopwatch } from './stopwatch.js';
 
 const RETRY = { firstMs: 500, maxMs: 10_000 };
 
@@ -101,7 +102,7 @@ export function createDownloadArtifacts(deps: EngineDeps): Pick<Activities, 'dow
   return {
     downloadArtifacts: (input) =>
       beating(deps.lifecycle, async (signal) => {
-        const startedAtMs = Date.now();
+        const watch = startStopwatch();
         const { plan } = await deps.plans.load(input.workflowId, input.attempt);
         const lines: string[] = [];
         let ok = true;
@@ -115,7 +116,8 @@ export function createDownloadArtifacts(deps: EngineDeps): Pick<Activities, 'dow
           ok &&= said.ok;
         }
         const attempts = Context.current().info.attempt;
-        return { ok, text: lines.join(''), startedAtMs, finishedAtMs: Date.now(), attempts };
+        const { startedAtMs } = watch;
+        return { ok, text: lines.join(''), startedAtMs, finishedAtMs: watch.nowMs(), attempts };
       }),
   };
 }

@@ -19,6 +19,7 @@ import { errorLine, infoLine, plainLine, warningLine } from '../trace/format.js'
 import { beating } from './beat.js';
 import type { EngineDeps } from './deps.js';
 import { openProject } from './project-files.js';
+import { startStopwatch } from './stopwatch.js';
 
 type FileActivities = Pick<Activities, 'restoreCache' | 'saveCache' | 'uploadArtifacts'>;
 
@@ -46,10 +47,11 @@ function timed(
 ): (input: MachineRef) => Promise<FilesResult> {
   return (input) =>
     beating(deps.lifecycle, async (signal) => {
-      const startedAtMs = Date.now();
+      const watch = startStopwatch();
       const { plan } = await deps.plans.load(input.workflowId, input.attempt);
       const said = await work(signal, plan);
-      return { ...said, startedAtMs, finishedAtMs: Date.now(), attempts: Context.current().info.attempt };
+      const { startedAtMs } = watch;
+      return { ...said, startedAtMs, finishedAtMs: watch.nowMs(), attempts: Context.current().info.attempt };
     });
 }
 

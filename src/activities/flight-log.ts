@@ -5,6 +5,7 @@ import type { FlightEntry } from '../contracts/job-life.js';
 import { mergeFlight, parseFlight } from '../store/flight-entries.js';
 import { jobKeys } from '../store/keys.js';
 import type { Store } from '../store/store.js';
+import { startStopwatch, type Stopwatch } from './stopwatch.js';
 
 /** The store may be what is failing. */
 const PATIENCE_MS = 2_000;
@@ -27,7 +28,7 @@ export interface FlightLog {
   interceptor: ActivityInterceptorsFactory;
 }
 
-export function createFlightLog(store: Store, worker: string, now: () => number = Date.now): FlightLog {
+export function createFlightLog(store: Store, worker: string, watch: () => Stopwatch = startStopwatch): FlightLog {
   const queues = new Map<string, Promise<void>>();
 
   /** One after another for an activity; a log that cannot be written is not worth a failure. */
@@ -47,7 +48,7 @@ export function createFlightLog(store: Store, worker: string, now: () => number 
   return {
     worker,
     trouble(ref, code, message) {
-      const atMs = now();
+      const atMs = watch().startedAtMs;
       const entry = { first: ref.attempt, last: ref.attempt, startedAtMs: atMs, endedAtMs: atMs, worker };
       void add(ref, { ...entry, failure: { code, message }, troubles: 1 });
     },
@@ -57,14 +58,15 @@ export function createFlightLog(store: Store, worker: string, now: () => number 
           const { activityId, attempt, workflowExecution } = info;
           if (workflowExecution === undefined) return await next(input);
           const ref = { workflowId: workflowExecution.workflowId, activityId, attempt };
-          const begun = { first: attempt, last: attempt, startedAtMs: now(), worker };
+          const time = watch();
+          const begun = { first: attempt, last: attempt, startedAtMs: time.startedAtMs, worker };
           // So that an attempt without an end is known to have begun, and where.
           if (attempt > 1) await add(ref, begun);
           try {
             return await next(input);
           } catch (error) {
             if (!(error instanceof CancelledFailure)) {
-              await add(ref, { ...begun, endedAtMs: now(), failure: failureOf(error) });
+              await add(ref, { ...begun, endedAtMs: time.nowMs(), failure: failureOf(error) });
             }
             throw error;
           }

@@ -25,6 +25,7 @@ import { maskText } from '../trace/mask-text.js';
 import { beating } from './beat.js';
 import type { EngineDeps } from './deps.js';
 import { toActivityFailure } from './failure.js';
+import { startStopwatch } from './stopwatch.js';
 import { withTracePart } from './trace-part.js';
 
 /** A machine that takes longer than this gets its job shown as `preparing`; a faster one saves the history the event. */
@@ -65,14 +66,14 @@ async function provision(deps: ProvisionDeps, input: ProvisionInput, signal: Abo
     ...(input.coordinator === undefined ? {} : { coordinator: input.coordinator }),
   });
   const trace = await writeHeader(deps, input, plan);
-  const provisioningAtMs = Date.now();
+  const watch = startStopwatch(input.queuedAtMs);
   const hide = (text: string) => maskText(text, plan);
   if (plan.problem !== undefined) throw jobRefused(hide(plan.problem), trace);
   const preparing = setTimeout(() => void sayPreparing(deps, input.workflowId), SAY_PREPARING_MS);
   try {
     const description = await engine.acquire(requestOf(input, plan, settings), { signal });
     deps.machineAcquired(input.workflowId);
-    const readyAtMs = Date.now();
+    const readyAtMs = watch.nowMs();
     return {
       workflowId: input.workflowId,
       attempt: input.attempt,
@@ -86,7 +87,7 @@ async function provision(deps: ProvisionDeps, input: ProvisionInput, signal: Abo
       metrics: deps.metricsSettings,
       scriptTimeoutMs: plan.scriptTimeoutMs,
       afterScriptTimeoutMs: plan.afterScriptTimeoutMs,
-      provisioningAtMs,
+      provisioningAtMs: watch.startedAtMs,
       readyAtMs,
       limits: { cpus: settings.cpus ?? null, memoryBytes: settings.memoryBytes ?? null },
     };

@@ -12,24 +12,29 @@ export function createStreamTrace(deps: EngineDeps): Pick<Activities, 'streamTra
         const { plan } = await deps.plans.load(input.workflowId, input.attempt);
         return await withTracePart(deps, input.workflowId, input.from, plan, async (part) => {
           await part.write(input.prelude);
+          let whole = true;
           if (input.step !== undefined) {
             const log = deps.engine.readLog(input.machine, input.step.name, {
               signal: AbortSignal.any([signal, part.failed]),
             });
-            await copyStep(part, input.step, log, (bytes) => deps.metrics.traceBytes.inc(bytes));
+            whole = await copyStep(part, input.step, log, (bytes) => deps.metrics.traceBytes.inc(bytes));
           }
-          return await part.close();
+          const position = await part.close();
+          // What is gone with its container may have been read before, by an attempt of which nobody knows how far it came.
+          return whole ? position : { ...position, uncertain: true };
         });
       }),
   };
 }
 
+/** @returns whether the step's output was there to its end */
 async function copyStep(
   part: TracePart,
   step: { name: string; title: string },
   log: ReturnType<EngineDeps['engine']['readLog']>,
   count: (bytes: number) => void,
-): Promise<void> {
+): Promise<boolean> {
+  let whole = false;
   for await (const event of log) {
     switch (event.kind) {
       case 'start':
@@ -41,8 +46,10 @@ async function copyStep(
         break;
       case 'end':
         await part.write(sectionEnd(step.name, unixSeconds(event.atMs)));
+        whole = true;
     }
   }
+  return whole;
 }
 
 function unixSeconds(ms: number): number {

@@ -1,4 +1,4 @@
-import type { Clock } from './clock.js';
+import { neverBefore, type Clock } from './clock.js';
 import type { PrometheusClient } from './prometheus-client.js';
 import { toMatcher, toPromDuration, type MetricQueries } from './queries.js';
 
@@ -42,14 +42,15 @@ export async function waitForLastScrape(
 ): Promise<LastScrape> {
   const { endMs } = wait.window;
   const deadlineMs = endMs + wait.scrapeWaitMs;
+  const now = neverBefore(clock, endMs);
   const probe = probeFor(wait.queries);
   if (probe === undefined) {
-    const leftMs = deadlineMs - clock.now();
+    const leftMs = deadlineMs - now();
     if (leftMs > 0) await clock.sleep(leftMs, signal);
     return { endMs };
   }
   for (let lookMs = FIRST_LOOK_MS; ; lookMs = Math.min(lookMs * 2, MOST_BETWEEN_LOOKS_MS)) {
-    const nowMs = clock.now();
+    const nowMs = now();
     const timesMs = await scrapeTimes(prometheus, { ...wait, probe }, Math.min(nowMs, deadlineMs), signal);
     const scrapeIntervalMs = intervalOf(timesMs);
     const found = scrapeIntervalMs === undefined ? {} : { scrapeIntervalMs };

@@ -35,7 +35,7 @@ export interface MachineCollectorDeps {
   metrics: WorkerMetrics;
   logger: Logger;
   intervalMs: number;
-  /** Unix milliseconds; default: the system's clock. */
+  /** Milliseconds; only differences count. Default: a clock that nobody sets. */
   now?: () => number;
 }
 
@@ -55,7 +55,7 @@ interface EngineState {
 }
 
 export function createMachineCollector(deps: MachineCollectorDeps): MachineCollector {
-  const { metrics, logger, intervalMs, now = Date.now } = deps;
+  const { metrics, logger, intervalMs, now = () => performance.now() } = deps;
   const published = createMachineMetrics(metrics.registry);
   const states = deps.engines.map((engine): EngineState => ({ engine, sampledAtMs: undefined, failing: false }));
   const machines = new Map<string, Known>();

@@ -171,7 +171,7 @@ async function waitUntilReady(
   });
   try {
     await startChecker(checker, service);
-    for (const deadline = Date.now() + request.serviceWaitMs; Date.now() < deadline;) {
+    for (const deadline = performance.now() + request.serviceWaitMs; performance.now() < deadline;) {
       const [check, info] = await Promise.all([checker.inspect(), service.inspect()]);
       if (!info.State.Running)
         return `it has ended with exit code ${String(info.State.ExitCode)}\n${await lastWords(service)}`;

@@ -164,7 +164,11 @@ export async function stopStep(
   await container.putArchive(await stopFiles(step, markers.started), { path: '/' });
   if (!(await isRunning(container))) return;
   await terminate(container);
-  for (const deadline = Date.now() + graceMs; Date.now() < deadline; await delay(LOOK_MS, undefined, { signal })) {
+  for (
+    const deadline = performance.now() + graceMs;
+    performance.now() < deadline;
+    await delay(LOOK_MS, undefined, { signal })
+  ) {
     if (!(await isRunning(container))) return;
   }
   await ignoringGone(container.kill({ signal: 'SIGKILL' }));

@@ -54,6 +54,14 @@ describe('room for a job', () => {
     expect(await hasRoom()).toBe(true);
   });
 
+  it('does not wait for an hour for a job that was started before the clock was set back', async () => {
+    const { world, room, hasRoom } = setup({ free: [1] });
+    room.started('a', 'main');
+    world.nowMs -= 3_600_000;
+
+    expect(await hasRoom()).toBe(true);
+  });
+
   it('is not where jobs of the pool wait for a machine already', async () => {
     const { world, hasRoom } = setup({ free: [1], open: [open('job/x', { state: 'pending', entry: undefined })] });
 

@@ -43,7 +43,11 @@ export function createRoom(deps: RoomDeps): Room {
   const recent = new Map<string, { entry: string; atMs: number; leased: boolean }>();
 
   function forgetSettled(): void {
-    for (const [id, { atMs }] of recent) if (deps.now() - atMs > SETTLING_MS) recent.delete(id);
+    for (const [id, { atMs }] of recent) {
+      const ageMs = deps.now() - atMs;
+      // Younger than nothing: the clock was set back, and would hold its place until it is there again.
+      if (ageMs > SETTLING_MS || ageMs < 0) recent.delete(id);
+    }
   }
 
   async function freeSlots(signal: AbortSignal): Promise<number> {
