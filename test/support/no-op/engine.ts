@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import {
@@ -20,15 +20,17 @@ export const STEP_OUTPUT = 'no operation\n';
 const LOOK_MS = 200;
 
 /**
- * Machines that do nothing: a directory each, a step is a file that says when it began, and ends a while later. Like the real
- * ones they are not the worker's: what they are at is on the disk, and goes on whatever becomes of workers.
- * A step that is begun a second time is counted, not prevented: whoever uses this wants to know.
+ * Machines that do nothing: a directory each in `machines`; a step is a file in `steps` that is made when it begins, and ends a
+ * while later. Like the real ones they are not the worker's: what they are at is on the disk, and goes on whatever becomes of
+ * workers. The files of steps stay, so that every step that ever ran can be counted.
  */
 export function createNoOpEngine(settings: { name: string; capacity: number; directory: string }): Engine {
-  const { name, capacity, directory } = settings;
-  mkdirSync(directory, { recursive: true });
-  const of = (machine: string, ...rest: string[]) => join(directory, machine, ...rest);
-  const live = () => readdirSync(directory).filter((entry) => !entry.endsWith('.runs'));
+  const { name, capacity } = settings;
+  const machines = join(settings.directory, 'machines');
+  const steps = join(settings.directory, 'steps');
+  for (const directory of [machines, steps]) mkdirSync(directory, { recursive: true });
+  const of = (machine: string, ...rest: string[]) => join(machines, machine, ...rest);
+  const live = () => readdirSync(machines);
 
   function describe(machine: string): MachineDescription | undefined {
     const request = read(of(machine, 'request.json')) as (MachineRequest & { createdAt: string }) | undefined;
@@ -45,18 +47,18 @@ export function createNoOpEngine(settings: { name: string; capacity: number; dir
     };
   }
 
+  /** One operation of the disk, so that a worker killed in the middle of it has begun the step or has not. */
   function begin(machine: string, step: string): void {
     try {
-      writeFileSync(of(machine, step), JSON.stringify({ startedAtMs: Date.now() }), { flag: 'wx' });
+      writeFileSync(join(steps, `${machine}.${step}`), '', { flag: 'wx' });
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === 'EEXIST') return;
-      throw error;
+      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
     }
-    writeFileSync(join(directory, `${machine}.${step}.runs`), 'run\n', { flag: 'a' });
   }
 
   function startOf(machine: string, step: string): number | undefined {
-    return (read(of(machine, step)) as { startedAtMs: number } | undefined)?.startedAtMs;
+    const made = statSync(join(steps, `${machine}.${step}`), { throwIfNoEntry: false })?.mtimeMs;
+    return made === undefined ? undefined : Math.round(made);
   }
 
   async function end(machine: string, step: string, { signal }: CallOptions): Promise<number | undefined> {
@@ -101,7 +103,8 @@ export function createNoOpEngine(settings: { name: string; capacity: number; dir
     async acquire(request) {
       const known = describe(request.machine);
       if (known !== undefined) return known;
-      if (live().length >= capacity) throw new MachineError('ENGINE_FULL', 'All slots are leased', { retryable: true });
+      const others = live().filter((machine) => machine !== request.machine);
+      if (others.length >= capacity) throw new MachineError('ENGINE_FULL', 'All slots are leased', { retryable: true });
       mkdirSync(of(request.machine), { recursive: true });
       const kept = { machine: request.machine, job: request.job, createdAt: new Date().toISOString() };
       writeFileSync(of(request.machine, 'request.json'), JSON.stringify(kept));
