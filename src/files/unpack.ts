@@ -53,7 +53,7 @@ export function damaged(error: unknown): DamagedArchiveError {
 }
 
 /** A member of an archive, whatever its format. */
-type Member = Pick<Headers, 'name' | 'type'> & Partial<Headers>;
+export type Member = Pick<Headers, 'name' | 'type'> & Partial<Headers>;
 
 /**
  * Lets through what may be unpacked, under the one name that its path has.

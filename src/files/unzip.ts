@@ -5,12 +5,10 @@ import { join } from 'node:path';
 import { PassThrough, type Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import { pipeline } from 'node:stream/promises';
-import { pack, type Header, type Pack } from 'tar-stream';
+import { pack, type Pack } from 'tar-stream';
 import { open as openZip, type Entry, type ZipFile } from 'yauzl';
 import { copy } from './pack.js';
-import { createGate, damaged } from './unpack.js';
-
-type Member = Partial<Header> & Pick<Header, 'name' | 'type'>;
+import { createGate, damaged, type Member } from './unpack.js';
 
 /** What a link may say; a longer one is no path. */
 const MAX_LINK_BYTES = 4096;

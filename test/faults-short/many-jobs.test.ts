@@ -1,6 +1,8 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { peakRssMiB } from '../../bench/process-usage.js';
+import { summarize } from '../../bench/statistics.js';
 import type { JobHandle } from '../../src/client.js';
 import type { CiJobResult } from '../../src/contracts/ci-job.js';
 import { jobKeys } from '../../src/store/keys.js';
@@ -12,7 +14,6 @@ import { startStack, type Stack } from '../support/stack.js';
 const JOBS = 100;
 /** The worker is killed when so many scripts have begun. */
 const KILLED_AT = [15, 45, 75];
-const MIB = 1024 * 1024;
 
 let stack: Stack;
 
@@ -36,12 +37,12 @@ describe(`${String(JOBS)} jobs at once, on machines that do nothing, over ${Stri
     const memory: number[] = [];
     for (const runs of KILLED_AT) {
       await until(`${String(runs)} scripts`, () => runsOfScripts().length >= runs, 120_000);
-      memory.push(peakMemory(stack.worker().pid));
+      memory.push(peakRssMiB(stack.worker().pid));
       await stack.worker().stop('SIGKILL');
       await stack.startWorker();
     }
     const ended = await results;
-    memory.push(peakMemory(stack.worker().pid));
+    memory.push(peakRssMiB(stack.worker().pid));
 
     expect(tallyOf(ended)).toEqual({ success: JOBS });
     expect(runsOfScripts()).toHaveLength(JOBS);
@@ -72,25 +73,14 @@ async function outputsOf(handle: JobHandle): Promise<number> {
   return (trace ?? Buffer.alloc(0)).toString().split(STEP_OUTPUT).length - 1;
 }
 
-/** Bytes. */
-function peakMemory(pid: number): number {
-  const line = /^VmHWM:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${String(pid)}/status`, 'utf8'))?.[1];
-  return Number(line) * 1024;
-}
-
 async function report(handles: readonly JobHandle[], memory: readonly number[]): Promise<void> {
   const histories = await Promise.all(
     handles.map((handle) => stack.client.temporal.workflow.getHandle(handle.workflowId).describe()),
   );
-  const events = histories.map(({ historyLength }) => historyLength).sort((a, b) => a - b);
-  const bytes = histories.map(({ historySize }) => historySize ?? 0).sort((a, b) => a - b);
-  const middle = Math.floor(JOBS / 2);
+  const events = summarize(histories.map(({ historyLength }) => historyLength));
+  const kib = summarize(histories.map(({ historySize = NaN }) => historySize / 1024));
   process.stdout.write(
-    `\n${String(JOBS)} jobs, ${String(KILLED_AT.length)} kills: worker's peak memory ${memory.map((size) => (size / MIB).toFixed(0)).join(', ')} MiB;` +
-      ` history of a job: median ${String(events[middle])} events, ${kib(bytes[middle])} KiB; at most ${String(events.at(-1))} events, ${kib(bytes.at(-1))} KiB\n`,
+    `\n${String(JOBS)} jobs, ${String(KILLED_AT.length)} kills: worker's peak memory ${memory.join(', ')} MiB;` +
+      ` history of a job: median ${String(events.median)} events, ${String(kib.median)} KiB; at most ${String(events.max)} events, ${String(kib.max)} KiB\n`,
   );
-}
-
-function kib(bytes = 0): string {
-  return (bytes / 1024).toFixed(1);
 }

@@ -5,8 +5,15 @@ import { present } from '../../support/faults/play.js';
 import type { Scenario, Scene } from '../../support/faults/scenario.js';
 import { createWorkerClock, whyNoWorkerClock, type WorkerClock } from '../../support/faults/worker-clock.js';
 import { until } from '../../support/processes.js';
+import type { Stack } from '../../support/stack.js';
 
 const HOUR_S = 3_600;
+
+/** @param within what the next worker runs in; absent: as it would by itself */
+async function restart(stack: Stack, within?: Pick<MemoryCage, 'through'>): Promise<void> {
+  await stack.worker().stop('SIGTERM');
+  await stack.startWorker(within === undefined ? {} : { through: (command) => within.through(command) });
+}
 
 /** The kernel itself kills it, at a limit of its control group. */
 function outOfMemory(): Scenario {
@@ -17,10 +24,8 @@ function outOfMemory(): Scenario {
     job: { lines: 150 },
     gitlab: { updateInterval: 1 },
     async prepare({ stack }) {
-      await stack.worker().stop('SIGTERM');
-      const made = createMemoryCage();
-      cage = made;
-      await stack.startWorker({ through: (command) => made.through(command) });
+      cage = createMemoryCage();
+      await restart(stack, cage);
     },
     async run(scene) {
       const { fill, killedByKernel, remove } = present(cage, 'a cage');
@@ -59,10 +64,8 @@ function clockBack(): Scenario {
     },
     gitlab: { updateInterval: 1 },
     async prepare({ stack }) {
-      await stack.worker().stop('SIGTERM');
-      const made = createWorkerClock();
-      clock = made;
-      await stack.startWorker({ through: (command) => made.through(command) });
+      clock = createWorkerClock();
+      await restart(stack, clock);
     },
     async run(scene) {
       await scene.line(10);
@@ -76,8 +79,7 @@ function clockBack(): Scenario {
     },
     async after(scene) {
       await checkAfterwards(scene).finally(async () => {
-        await scene.stack.worker().stop('SIGTERM');
-        await scene.stack.startWorker();
+        await restart(scene.stack);
         clock?.remove();
       });
     },
