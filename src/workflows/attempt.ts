@@ -20,6 +20,7 @@ import { failureDetails, messageOf, outcomeOfFailure } from './failure.js';
 import type { JobContext } from './job-context.js';
 import {
   ciJobStatus,
+  machineLost,
   outcomeOfInterruption,
   outcomeOfStep,
   worse,
@@ -77,8 +78,10 @@ async function provision(job: JobContext, attempt: number): Promise<{ machine: P
     const told = failureDetails(error);
     if (told?.trace === undefined) job.trace.lostTrack();
     else job.trace.moveTo(told.trace);
+    // Whatever comes of a cancel, a worker that does not answer it any more too, is the cancel; what the job itself had wrong is told.
+    const isFallout = isCancellation(error) || told === undefined || told.reason === 'job_canceled';
     const outcome =
-      interruption !== undefined && (isCancellation(error) || told?.reason === 'job_canceled')
+      interruption !== undefined && isFallout
         ? outcomeOfInterruption(interruption)
         : outcomeOfFailure(error, 'preparing the machine');
     return { outcome };
@@ -97,8 +100,18 @@ async function runSteps(job: JobContext, machine: Provisioned): Promise<Outcome>
   if (prepared.kind === 'success' && planned.includes('after_script') && afterScriptRuns(job)) {
     outcome = worse(outcome, await runAfterScript(job, machine, outcome));
   }
+  outcome = worse(outcome, whatKeepsFilesAway(job, machine, planned));
   if (!filesAreKept(job, machine, outcome)) return outcome;
   return worse(outcome, await keepFiles(job, machine, planned, outcome));
+}
+
+/** A job whose files could not be kept is no success, even if its script was one. */
+function whatKeepsFilesAway(job: JobContext, machine: Provisioned, planned: string[]): Outcome {
+  const interruption = job.interruptions.current();
+  if (interruption !== undefined && !afterScriptRuns(job)) return outcomeOfInterruption(interruption);
+  const hasFiles = planned.includes('archive_cache') || planned.includes('upload_artifacts');
+  if (hasFiles && !job.engineServed(machine)) return machineLost('after its script nobody could reach it any more');
+  return { kind: 'success' };
 }
 
 /** Sources, cache and artifacts of other jobs. The first failure ends the job before its script. */

@@ -24,7 +24,7 @@ import { watchInterruptions } from './interruptions.js';
 import type { JobContext } from './job-context.js';
 import { openJournal } from './journal.js';
 import { createMetricsCollection } from './metrics.js';
-import { runsAgain, type Outcome } from './outcome.js';
+import { outcomeOfInterruption, runsAgain, type Outcome } from './outcome.js';
 import { createTraceChain } from './trace-chain.js';
 
 const preparingSignal = defineSignal(PREPARING_SIGNAL);
@@ -89,8 +89,12 @@ export async function ciJob(input: CiJobInput): Promise<CiJobResult> {
 
 async function runAttempts(job: JobContext, hold: Hold): Promise<Outcome> {
   for (let attempt = 1; ; attempt++) {
-    const outcome = await runAttempt(job, attempt);
-    const again = runsAgain(job.spec, outcome, attempt);
+    const ended = await runAttempt(job, attempt);
+    const wouldRunAgain = runsAgain(job.spec, ended, attempt);
+    const canceled = job.interruptions.canceled();
+    // Somebody who cancels a job does not want it on another machine, even if something else had ended it just before.
+    const outcome = wouldRunAgain && canceled !== undefined ? outcomeOfInterruption(canceled) : ended;
+    const again = wouldRunAgain && canceled === undefined;
     hold.attemptEnded(attempt, { again, outcome });
     if (outcome.kind !== 'failed' || !again) return outcome;
     job.trace.write(

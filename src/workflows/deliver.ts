@@ -33,6 +33,8 @@ export async function deliverArtifacts(
     job.trace.write(result.text);
     if (result.gaveUp !== undefined) {
       report.giveUp(result.gaveUp);
+      // It hears of that with its next heartbeat; until then it must not find the final status.
+      await report.outcome;
       return outcome;
     }
     return result.ok ? outcome : worse(outcome, uploadFailed('the coordinator did not take them'));

@@ -3,11 +3,14 @@ import type { Interruption } from './outcome.js';
 
 /** Everything that can end a job from outside, in one place: cancellation, the coordinator, the clock. */
 export interface Interruptions {
-  /** The first one stands. */
+  /** The first one stands, unless a later one ends more: a cancel outranks the clock, and a coordinator that has given up the job a cancel. */
   interrupt(interruption: Interruption): void;
   current(): Interruption | undefined;
-  /** A durable timer for the whole job. */
+  /** The cancel that ever came, whatever became of it: a canceled job does not begin again. */
+  canceled(): Interruption | undefined;
+  /** A durable timer for all steps on one machine. */
   startJobTimer(limitMs: number): void;
+  /** That it has run out counts for that machine alone: the next one has its own time. */
   stopJobTimer(): void;
   /**
    * Wait for work, or for the first interruption, or for the limit of this piece of work alone.
@@ -20,10 +23,12 @@ export interface Interruptions {
 
 export function watchInterruptions(): Interruptions {
   let current: Interruption | undefined;
+  let canceled: Interruption | undefined;
   let timer: CancellationScope | undefined;
 
   function interrupt(interruption: Interruption): void {
-    current ??= interruption;
+    if (interruption.kind === 'cancel') canceled ??= interruption;
+    if (current === undefined || rankOf(interruption) > rankOf(current)) current = interruption;
   }
 
   // Ordinary workflow cancellation (`holdfast cancel`, Temporal UI) arrives here and nowhere else: the job's own code runs
@@ -35,6 +40,7 @@ export function watchInterruptions(): Interruptions {
   return {
     interrupt,
     current: () => current,
+    canceled: () => canceled,
     startJobTimer(limitMs) {
       timer = new CancellationScope();
       void timer
@@ -47,6 +53,7 @@ export function watchInterruptions(): Interruptions {
     stopJobTimer() {
       timer?.cancel();
       timer = undefined;
+      if (current?.kind === 'job_timeout') current = undefined;
     },
     async guard(work, limit) {
       const scope = new CancellationScope();
@@ -72,4 +79,9 @@ export function watchInterruptions(): Interruptions {
       current = undefined;
     },
   };
+}
+
+function rankOf(interruption: Interruption): number {
+  if (interruption.kind !== 'cancel') return 0;
+  return interruption.graceful ? 1 : 2;
 }

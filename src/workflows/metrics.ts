@@ -30,6 +30,8 @@ export function createMetricsCollection(job: () => JobContext): MetricsCollectio
   let graceOver = false;
   let uploading: CancellationScope | undefined;
   let uploaded: Promise<unknown> = Promise.resolve();
+  /** Attempt of the machine whose metrics are the job's. */
+  let latest = 0;
   let graceEndsAtMs: number | undefined;
 
   async function collect(context: JobContext, machine: Provisioned, endMs: number): Promise<void> {
@@ -53,12 +55,13 @@ export function createMetricsCollection(job: () => JobContext): MetricsCollectio
         oomKills: context.journal.status.steps.filter((step) => step.oomKilled === true).length,
         toCoordinator: context.coordinator !== undefined,
       });
+      if (machine.attempt !== latest) return;
       const told = (await isUploaded(context, result))
         ? ({ state: 'uploaded', reason: 'sent with the job' } as const)
         : { state: result.state, reason: result.reason };
-      context.journal.metrics(told.state, told.reason, result.flags);
+      if (machine.attempt === latest) context.journal.metrics(told.state, told.reason, result.flags);
     } catch (error) {
-      context.journal.metrics('failed', messageOf(error));
+      if (machine.attempt === latest) context.journal.metrics('failed', messageOf(error));
     }
   }
 
@@ -92,12 +95,15 @@ export function createMetricsCollection(job: () => JobContext): MetricsCollectio
     coordinatorGone: giveUpUpload,
     start(machine, scriptEndedAtMs) {
       const context = job();
+      // What an earlier machine of the job has still to say no longer counts, and is not sent any more.
+      latest = machine.attempt;
+      uploading?.cancel();
+      if (context.journal.status.metrics !== 'pending') context.journal.metrics('pending', null);
       if (!machine.metrics.enabled) {
         context.journal.metrics('none', null);
         return;
       }
       graceMs = context.coordinator === undefined || isTooShort(machine, scriptEndedAtMs) ? 0 : machine.metrics.graceMs;
-      // The state of an earlier machine of the job no longer counts.
       collection = collect(context, machine, scriptEndedAtMs);
       context.background(collection);
     },
