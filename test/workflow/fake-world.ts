@@ -9,6 +9,7 @@ import type { Activities, Provisioned, StepResult, TracePosition } from '../../s
 import type { CiJobResult, JobStatus } from '../../src/contracts/ci-job.js';
 import {
   CI_JOB_WORKFLOW,
+  coordinatorTaskQueue,
   engineTaskQueue,
   poolTaskQueue,
   RESULT_UPDATE,
@@ -71,6 +72,7 @@ export async function startFakeWorld(): Promise<FakeWorld> {
     }),
     await Worker.create({ ...common, taskQueue: engineTaskQueue(QUEUE, ENGINE), activities }),
     await Worker.create({ ...common, taskQueue: poolTaskQueue(QUEUE, POOL), activities }),
+    await Worker.create({ ...common, taskQueue: coordinatorTaskQueue(QUEUE), activities }),
   ];
   const runs = workers.map((worker) => worker.run());
   let count = 0;
