@@ -4,7 +4,7 @@ import { parseConfig } from '../../src/config/load.js';
 import type { OwnedEngineSettings } from '../../src/machines/engine.js';
 import { createDockerClient } from '../../src/machines/docker/client.js';
 import { listContainers } from '../../src/machines/docker/inventory.js';
-import { claimSandbox, keepWarm, removeSandbox, type Sandbox } from '../../src/machines/docker/sandbox.js';
+import { claimSandbox, dropWarm, keepWarm, removeSandbox, type Sandbox } from '../../src/machines/docker/sandbox.js';
 import { ensureTestImage, TEST_IMAGE } from '../support/stack.js';
 
 const docker = createDockerClient({ host: 'unix:///var/run/docker.sock' });
@@ -36,6 +36,19 @@ describe('warm sandboxes', () => {
       expect(new Set(claimed.map(({ id }) => id)).size).toBe(claimed.length);
       const states = await Promise.all(claimed.map(async ({ id }) => (await docker.getContainer(id).inspect()).State));
       expect(states.map(({ Running }) => Running)).toEqual(claimed.map(() => true));
+      await Promise.all(claimed.map(({ id, volume }) => removeSandbox(docker, id, volume)));
+    }
+  });
+
+  it('that are claimed while a worker that stops takes the warm ones away are not taken away', async () => {
+    for (let round = 0; round < 6; round++) {
+      await keepWarm(docker, settings);
+      const dropped = dropWarm(docker, settings);
+      const claimed = await Promise.all(['a', 'b', 'c'].map((name) => claim(`m-dropped-${String(round)}-${name}`)));
+      await dropped;
+
+      const kept = new Map((await listContainers(docker, settings)).map(({ id, state }) => [id, state]));
+      expect(claimed.map(({ id }) => kept.get(id))).toEqual(claimed.map(() => 'running'));
       await Promise.all(claimed.map(({ id, volume }) => removeSandbox(docker, id, volume)));
     }
   });

@@ -26,6 +26,9 @@ export interface SandboxNetwork {
 /** Blocks for ever in a shell builtin: standard input stays open and nobody writes to it. */
 const PAUSE = ['read _'];
 
+/** End of the name of a warm sandbox that is being removed: no job's any more. */
+const GOING = '-going';
+
 /** Claims collide only while several jobs arrive in the same instant. */
 const CLAIM_ATTEMPTS = 20;
 
@@ -113,9 +116,19 @@ export async function dropWarm(docker: Docker, settings: OwnedEngineSettings): P
   await Promise.all(warm.map((container) => removeWarm(docker, container)));
 }
 
-/** By its name: one that a job has claimed since it was listed has another name, and stays. */
+/**
+ * Claimed like one for a job, and only then removed: a removal by name alone takes a moment in which a job may still rename the
+ * container that is about to go. One that a job has claimed since it was listed stays.
+ */
 async function removeWarm(docker: Docker, warm: OurContainer): Promise<void> {
-  await removeSandbox(docker, warm.name, warm.volume);
+  const going = `${warm.name}${GOING}`;
+  try {
+    if (!warm.name.endsWith(GOING) && !(await claimWarm(docker, warm, going))) return;
+  } catch (error) {
+    if (isNotFound(error) || isConflict(error) || isRenamedAlready(error)) return;
+    throw error;
+  }
+  await removeSandbox(docker, warm.id, warm.volume);
 }
 
 /** @param container id or name */
@@ -204,14 +217,25 @@ function hasWarmName(settings: OwnedEngineSettings, container: OurContainer): bo
 }
 
 function isWarm(settings: OwnedEngineSettings, container: OurContainer): boolean {
-  return hasWarmName(settings, container) && container.state === 'running' && container.shape === shapeOf(settings);
+  return isKept(settings, container) && container.state === 'running' && container.shape === shapeOf(settings);
+}
+
+/** One that is going is finished off by the next `keepWarm` when its remover has died. */
+function isKept(settings: OwnedEngineSettings, container: OurContainer): boolean {
+  return hasWarmName(settings, container) && !container.name.endsWith(GOING);
 }
 
 /** By another round of `keepWarm`, or by one that has died: then it is made no longer after this time. */
 const MAKING_MS = 60_000;
 
-function isBeingMade(settings: OwnedEngineSettings, { state, shape, createdAtMs }: OurContainer): boolean {
-  return state === 'created' && shape === shapeOf(settings) && Date.now() - createdAtMs < MAKING_MS;
+function isBeingMade(settings: OwnedEngineSettings, container: OurContainer): boolean {
+  const { state, shape, createdAtMs } = container;
+  return (
+    isKept(settings, container) &&
+    state === 'created' &&
+    shape === shapeOf(settings) &&
+    Date.now() - createdAtMs < MAKING_MS
+  );
 }
 
 function randomName(): string {
