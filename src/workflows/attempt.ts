@@ -7,6 +7,7 @@ import type {
   StageTime,
   StepResult,
 } from '../contracts/activities.js';
+import type { FailureReason } from '../contracts/names.js';
 import { stageSection, stageTitle, warningLine } from '../trace/format.js';
 import {
   coordinatorActivities,
@@ -30,6 +31,9 @@ import {
 
 /** Between SIGTERM and SIGKILL. */
 const STOP_GRACE_MS = 10_000;
+
+/** What a cancel of the provisioning may look like, besides the cancellation itself. */
+const FALLOUT: ReadonlySet<FailureReason> = new Set(['job_canceled', 'runner_system_failure']);
 
 /** One machine's life: provision, the steps, and its release in the background. */
 export async function runAttempt(job: JobContext, attempt: number): Promise<Outcome> {
@@ -78,8 +82,9 @@ async function provision(job: JobContext, attempt: number): Promise<{ machine: P
     const told = failureDetails(error);
     if (told?.trace === undefined) job.trace.lostTrack();
     else job.trace.moveTo(told.trace);
-    // Whatever comes of a cancel, a worker that does not answer it any more too, is the cancel; what the job itself had wrong is told.
-    const isFallout = isCancellation(error) || told === undefined || told.reason === 'job_canceled';
+    // Whatever comes of a cancel is the cancel: Temporal gives what is being canceled no further attempt, so a worker or an engine that
+    // is lost just then shows as a failure. What the job itself had wrong is told.
+    const isFallout = isCancellation(error) || told === undefined || FALLOUT.has(told.reason);
     const outcome =
       interruption !== undefined && isFallout
         ? outcomeOfInterruption(interruption)

@@ -230,6 +230,33 @@ describe('cancel', () => {
     expect(job.names()).not.toContain('runStep');
   });
 
+  it('is told as a cancel when the worker or the engine is lost while it reaches the provisioning', async () => {
+    const losses = [
+      new Error('connect ECONNREFUSED'),
+      ApplicationFailure.create({
+        message: 'The engine cannot be reached',
+        type: 'ENGINE_UNREACHABLE',
+        details: [{ reason: 'runner_system_failure', message: 'connect ECONNREFUSED' } satisfies FailureDetails],
+      }),
+    ];
+    for (const loss of losses) {
+      const job = await world.start(
+        {},
+        {
+          async provisionMachine() {
+            await cancelled().catch(() => undefined);
+            throw loss;
+          },
+        },
+      );
+      await until('provisioning', () => job.calls.length > 0);
+      await job.handle.cancel();
+
+      expect(await job.result()).toMatchObject({ state: 'canceled', failureReason: 'job_canceled', metrics: 'none' });
+      expect(job.names().filter((name) => name === 'provisionMachine')).toHaveLength(1);
+    }
+  });
+
   it('that comes when the machine is just ready still releases it', async () => {
     let ready = () => {};
     const job = await world.start(
