@@ -51,7 +51,7 @@ export function outcomeOfStep(result: StepResult, interruption: Interruption | u
         reason: 'script_failure',
         exitCode: result.exitCode,
         message: result.oomKilled
-          ? `exit code ${String(result.exitCode)} (out of memory: the engine killed a process at the memory limit)`
+          ? `exit code ${String(result.exitCode)} (out of memory: the kernel killed a process of it)`
           : `exit code ${String(result.exitCode)}`,
       };
   }

@@ -7,6 +7,8 @@ import { stepDirectory } from './wrapper.js';
 export interface StepMarkers {
   started: boolean;
   exitCode: number | undefined;
+  /** Processes of a run that failed had been killed for want of memory. */
+  oomKilled: boolean;
   stopRequested: boolean;
 }
 
@@ -15,7 +17,7 @@ export async function readMarkers(container: Docker.Container, step: string): Pr
   const exit = files?.get('exit');
   return {
     started: files?.has('started') ?? false,
-    exitCode: exit === undefined || !/^\d+$/.test(exit) ? undefined : Number(exit),
+    ...(parseExit(exit ?? '') ?? { exitCode: undefined, oomKilled: false }),
     stopRequested: files?.has('stop') ?? false,
   };
 }
@@ -44,6 +46,13 @@ export function toMarkers(log: Buffer, nonce: string, step: string): StepMarkers
   const end = at === -1 ? -1 : text.indexOf('\x1e', at + begin.length);
   if (end === -1) return undefined;
   const result = text.slice(at + begin.length, end);
-  if (result === 'stopped') return { started: true, exitCode: undefined, stopRequested: true };
-  return /^\d{1,3}$/.test(result) ? { started: true, exitCode: Number(result), stopRequested: false } : undefined;
+  if (result === 'stopped') return { started: true, exitCode: undefined, oomKilled: false, stopRequested: true };
+  const exit = parseExit(result);
+  return exit === undefined ? undefined : { started: true, ...exit, stopRequested: false };
+}
+
+/** `137` or `137:oom`, as the wrapper says it. */
+function parseExit(text: string): { exitCode: number; oomKilled: boolean } | undefined {
+  const match = /^(\d{1,3})(:oom)?$/.exec(text);
+  return match === null ? undefined : { exitCode: Number(match[1]), oomKilled: match[2] !== undefined };
 }

@@ -42,27 +42,12 @@ export async function runStep(
       const nonce = info.Config.Labels[LABEL_NONCE] ?? '';
       const markers = (await readLastWords(container, nonce, step.name)) ?? (await readMarkers(container, step.name));
       if (markers.started || markers.exitCode !== undefined) {
-        return exitOf(await withOomKill(container, info, markers, signal), markers);
+        return exitOf(info, markers);
       }
     }
     const fate = await start(container, step, { named: isNamed(info, step), signal, onStart });
     if (fate !== undefined) return fate;
   }
-}
-
-/** The kernel's killing and a container's end are two messages to the engine, and the second may be the first to arrive. */
-const OOM_NEWS_MS = 250;
-const KILLED = 137;
-
-async function withOomKill(
-  container: Docker.Container,
-  info: Docker.ContainerInspectInfo,
-  markers: StepMarkers,
-  signal: AbortSignal,
-): Promise<Docker.ContainerInspectInfo> {
-  if (markers.exitCode !== KILLED || info.State.OOMKilled) return info;
-  await delay(OOM_NEWS_MS, undefined, { signal });
-  return (await inspect(container)) ?? info;
 }
 
 /** The container was made with the name of this step in it, and nobody has put another there. */
@@ -78,7 +63,7 @@ function exitOf(info: Docker.ContainerInspectInfo, markers: StepMarkers): StepEx
     return {
       kind: 'exited',
       exitCode: markers.exitCode,
-      oomKilled: info.State.OOMKilled && markers.exitCode !== 0,
+      oomKilled: markers.oomKilled || (info.State.OOMKilled && markers.exitCode !== 0),
       ...times,
     };
   }

@@ -32,8 +32,15 @@ export const CONTAINER_COMMAND = [
 ];
 
 /**
+ * Where a container finds how many of its processes the kernel killed for want of memory: cgroup v2, v1. The engine's own word on
+ * it (`OOMKilled`) is wrong whenever it hears of the end before it hears of the killing.
+ */
+const OOM_COUNTERS = ['/sys/fs/cgroup/memory.events', '/sys/fs/cgroup/memory/memory.oom_control'];
+
+/**
  * PID 1 of the container. `set -C` makes the creation of `started` atomic: it is the fence that lets a script run at most once,
  * however often and by whomever the container is started. Only shell builtins are used.
+ * What it leaves in `exit` and in its last words is `<code>`, or `<code>:oom`.
  */
 function mainScript(nonce: string): string {
   return `exec 2>&1 </dev/null
@@ -44,10 +51,20 @@ printf '\\036holdfast:${nonce}:%s:start\\036\\n' "$step"
 if [ -f "$dir/env" ]; then . "$dir/env"; fi
 "$1" "$dir/script"
 code=$?
-result=$code
+exit=$code
+if [ "$code" != 0 ]; then
+  for counters in ${OOM_COUNTERS.join(' ')}; do
+    if [ -r "$counters" ]; then
+      while read -r name count; do
+        if [ "$name" = oom_kill ] && [ "$count" != 0 ]; then exit=$code:oom; fi
+      done <"$counters"
+    fi
+  done
+fi
+result=$exit
 if [ -f "$dir/stop" ]; then result=stopped; fi
 printf '\\036holdfast:${nonce}:%s:end:%s\\036\\n' "$step" "$result"
-printf '%s' "$code" >"$dir/exit"
+printf '%s' "$exit" >"$dir/exit"
 exit "$code"
 `;
 }

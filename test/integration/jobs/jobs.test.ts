@@ -307,11 +307,19 @@ describe('a job', () => {
   it('is told from a crash when it runs out of memory', async () => {
     const small = await startStack({ engine: { memory: '32m', memorySwap: '32m' }, prometheus: false });
     try {
-      const handle = await small.client.startJob({ image: TEST_IMAGE, script: ['head -c 200000000 /dev/zero | tail'] });
-      const result = await handle.result();
+      const killed = await small.client.startJob({ image: TEST_IMAGE, script: ['head -c 200000000 /dev/zero | tail'] });
+      const noticed = await small.client.startJob({ image: TEST_IMAGE, script: ['tail /dev/zero || exit 3'] });
+      const failed = await small.client.startJob({ image: TEST_IMAGE, script: ['exit 137'] });
 
-      expect(result).toMatchObject({ state: 'failed', failureReason: 'script_failure' });
-      expect(result.failureMessage).toContain('out of memory');
+      for (const [handle, exitCode] of [
+        [killed, 137],
+        [noticed, 3],
+      ] as const) {
+        const result = await handle.result();
+        expect(result).toMatchObject({ state: 'failed', failureReason: 'script_failure', exitCode });
+        expect(result.failureMessage).toContain('out of memory');
+      }
+      expect((await failed.result()).failureMessage).toBe('exit code 137');
     } finally {
       await small.close();
     }
