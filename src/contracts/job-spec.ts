@@ -130,6 +130,8 @@ export interface RegistryCredential {
   url: string;
   username: string;
   password: string;
+  /** What some registries give after a login, in place of a password. */
+  identityToken?: string;
 }
 
 export type AllowFailure = { kind: 'never' } | { kind: 'always' } | { kind: 'exitCodes'; exitCodes: number[] };

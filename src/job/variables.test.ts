@@ -108,6 +108,15 @@ describe('variables', () => {
     expect(masks).toEqual(expect.arrayContaining(['secret-of-$USER', 'secret-of-u', 'in a file']));
     expect(masks).not.toContain('/builds/a/b.tmp/F');
   });
+
+  it('are those of registries too, from the payload and from DOCKER_AUTH_CONFIG after its expansion', () => {
+    const auths = '{"auths":{"r.example":{"username":"u","password":"$PART-of-registry"}}}';
+    const spec = specWith([variable('PART', 'secret'), variable('DOCKER_AUTH_CONFIG', auths)], {
+      credentials: [{ url: 's.example', username: 'u', password: 'p' }],
+    });
+
+    expect(secretsOf(spec, resolveVariables(spec, FACTS))).toEqual(['p', 'secret-of-registry']);
+  });
 });
 
 describe('the place of the sources', () => {

@@ -1,4 +1,5 @@
 import type { JobSpec, Variable } from '../contracts/job-spec.js';
+import { secretsOfDockerAuthConfig } from './docker-auth-config.js';
 import { expand, ExpansionError, MAX_EXPANDED_CHARACTERS } from './expand.js';
 
 /** What is known of the job besides its spec when its machine is prepared. */
@@ -66,10 +67,10 @@ export function secretsOf(spec: JobSpec, resolved: ResolvedVariables): string[] 
       return [variable.value, resolved.content(variable.key) ?? ''];
     });
   const passwords = spec.credentials.map((credential) => credential.password);
+  const registries = secretsOfDockerAuthConfig(resolved.content('DOCKER_AUTH_CONFIG'));
   const tokens = spec.dependencies.map((dependency) => dependency.token);
-  return [
-    ...new Set([...declared, ...(spec.secrets ?? []), ...passwords, ...tokens, ...urlPassword(spec.source?.repo)]),
-  ].filter((secret) => secret.trim() !== '');
+  const others = [...passwords, ...registries, ...tokens, ...urlPassword(spec.source?.repo)];
+  return [...new Set([...declared, ...(spec.secrets ?? []), ...others])].filter((secret) => secret.trim() !== '');
 }
 
 function urlPassword(repo: string | undefined): string[] {
