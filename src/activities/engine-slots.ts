@@ -7,8 +7,8 @@ import type { Logger } from '../telemetry/logger.js';
 const ASK_AGAIN_MS = 1_000;
 
 /**
- * Temporal's own queue is the job queue: this supplier hands out a slot for `provisionMachine` only while the engine has one
- * free, so a job that must wait costs nothing and any other engine of the pool may take it.
+ * Temporal's own queue is the job queue: this supplier hands out a slot for `provisionMachine` only while the engine has one free
+ * (or one whose provisioning was cut off), so a job that must wait costs nothing and any other engine of the pool may take it.
  *
  * It is a throttle, not the lease: two workers of one engine may both see the last free slot, and then the lease (a container
  * name) decides and the loser's activity is retried.
@@ -34,7 +34,7 @@ export function createEngineSlots(engine: Engine, logger: Logger, isOut: () => b
     if (isOut()) return false;
     promised += 1;
     try {
-      if ((await engine.freeSlots({ signal })) >= promised) return true;
+      if ((await engine.provisionableSlots({ signal })) >= promised) return true;
     } catch (error) {
       if (!signal.aborted) {
         logger.warn({ engine: engine.name, error: String(error) }, 'The engine cannot say how many slots are free');

@@ -52,6 +52,11 @@ export interface Engine {
 
   /** Slots that no machine leases just now. */
   freeSlots(options: CallOptions): Promise<number>;
+  /**
+   * How many provisionings may go on at once: free slots, and those of machines in which nothing has run for a while, whose
+   * provisioning was cut off and must be repeated to free them or to go on.
+   */
+  provisionableSlots(options: CallOptions): Promise<number>;
   /** Every live machine on this engine that is ours, warm sandboxes too. */
   list(options: CallOptions): Promise<MachineSummary[]>;
   /** Counters of the machines' containers for Prometheus, one entry a machine. */

@@ -24,6 +24,7 @@ import { openShell } from './shell.js';
 import { createStarts } from './starts.js';
 import { runStep, stopStep } from './steps.js';
 import { sweep } from './sweep.js';
+import { createUnbegunMachines } from './unbegun.js';
 import { directoriesArchive } from './wrapper.js';
 
 /** Requests that answer at once on a healthy engine. */
@@ -69,6 +70,7 @@ export function createDockerEngine(deps: {
   const starts = createStarts();
   const never = new AbortController().signal;
   const lonelySince = new Map<string, number>();
+  const unbegun = createUnbegunMachines(() => performance.now());
   /** Two at once would make too many, and take the other's for leftovers. */
   let warming: Promise<void> = Promise.resolve();
 
@@ -122,6 +124,15 @@ export function createDockerEngine(deps: {
       promptly(
         'counting free slots',
         async () => freeSlots(settings, await listContainers(docker, settings)).length,
+        options,
+      ),
+    provisionableSlots: (options) =>
+      promptly(
+        'counting slots to provision in',
+        async () => {
+          const containers = await listContainers(docker, settings);
+          return freeSlots(settings, containers).length + unbegun.count(containers);
+        },
         options,
       ),
     list: (options) =>

@@ -119,6 +119,10 @@ export function createNoOpEngine(settings: { name: string; capacity: number; dir
     extract: () => Promise.resolve(),
     openShell: () => Promise.reject(new MachineError('MACHINE_GONE', 'No shell here', { retryable: false })),
     freeSlots: () => Promise.resolve(capacity - live().length),
+    provisionableSlots: () => {
+      const begun = new Set(readdirSync(steps).map((file) => file.slice(0, file.indexOf('.'))));
+      return Promise.resolve(capacity - live().filter((machine) => begun.has(machine)).length);
+    },
     list: () =>
       Promise.resolve(
         live().flatMap((machine): MachineSummary[] => {

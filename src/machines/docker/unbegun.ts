@@ -1,0 +1,32 @@
+import type { OurContainer } from './inventory.js';
+
+/** A machine that is made is used at once, unless who made it has died, or cannot reach the engine. */
+const PATIENCE_MS = 5_000;
+
+export interface UnbegunMachines {
+  /** How many slots are held, for a while now, by machines in which nothing has run yet. */
+  count(containers: readonly OurContainer[]): number;
+}
+
+/**
+ * A slot is leased before its machine is whole. When the maker is lost in between, the slot is held for a job whose provisioning
+ * waits for a slot: it must get its turn all the same, and goes on with what is there.
+ */
+export function createUnbegunMachines(now: () => number): UnbegunMachines {
+  // When a machine came so far is written nowhere, a warm sandbox being older than its job.
+  const since = new Map<string, number>();
+  return {
+    count(containers) {
+      const unbegun = new Set(unbegunSandboxes(containers));
+      for (const id of since.keys()) if (!unbegun.has(id)) since.delete(id);
+      for (const id of unbegun) if (!since.has(id)) since.set(id, now());
+      return [...since.values()].filter((ms) => now() - ms >= PATIENCE_MS).length;
+    },
+  };
+}
+
+/** Sandboxes that hold a slot, and which no container has joined that was ever started. */
+function unbegunSandboxes(containers: readonly OurContainer[]): string[] {
+  const begun = new Set(containers.filter(({ state }) => state !== 'created').map(({ sandbox }) => sandbox));
+  return containers.filter(({ id, slot }) => slot !== undefined && !begun.has(id)).map(({ id }) => id);
+}
