@@ -21,5 +21,5 @@ COPY bin bin
 # A new volume takes owner and mode of the directory that it covers. 1000 is `node` in Node's images.
 RUN install -d -o 1000 -g 1000 -m 0700 /var/lib/holdfast
 USER 1000:1000
-ENTRYPOINT ["node", "/app/bin/holdfast"]
+ENTRYPOINT ["/app/bin/holdfast"]
 CMD ["worker", "--config", "/etc/holdfast/holdfast.yaml"]

@@ -23,10 +23,12 @@ const DIRECTORY = join(ROOT, '.holdfast/demo');
 
 process.chdir(ROOT);
 const { values: options } = parseArgs({ options: { once: { type: 'boolean' }, ports: { type: 'string' } } });
-process.exitCode = await main().catch((error) => {
+const code = await main().catch((error) => {
   say(`demo: ${error.message}`);
   return 70;
 });
+// After Ctrl-C the client may still be asking a Temporal that is gone: it would do so for another 20 s.
+process.exit(code);
 
 async function main() {
   prepareSources();

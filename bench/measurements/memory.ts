@@ -1,5 +1,5 @@
 import { writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { IMAGE } from '../bench.js';
 import { abreast, succeeded, timedJob, untilQuiet } from '../jobs.js';
@@ -16,7 +16,9 @@ export const memory: Measurement = {
   about: "the worker's resident memory: fresh, with jobs running, after a load",
   async run(bench) {
     const stack = await bench.ownStack({ engine: { capacity: JOBS } });
-    const { pid } = stack.worker();
+    await stack.worker().stop();
+    // As people start it: the file carries options of Node.js.
+    const { pid } = await stack.startWorker({ through: ([, , ...own]) => [resolve('bin/holdfast'), 'worker', ...own] });
     await delay(SETTLE_MS);
     const idle = rssMiB(pid);
     const jobs = await Promise.all(

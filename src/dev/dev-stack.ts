@@ -63,13 +63,13 @@ export async function startDev(options: DevOptions): Promise<DevStack> {
   try {
     const ports = await choosePorts({ ports: options.ports, config: given.config, say: options.say });
     const addresses = await writeConfiguration(given, state, ports);
-    const worker = fileURLToPath(new URL('../worker.js', import.meta.url));
+    const holdfast = fileURLToPath(new URL('../../bin/holdfast', import.meta.url));
     await Promise.all([
       start('temporal', tools.temporal, temporalArguments(state, ports), addresses.temporalUi),
       start('prometheus', tools.prometheus, prometheusArguments(state, ports), `${addresses.prometheus}/-/ready`),
     ]);
     const ready = `${addresses.workerMetrics.replace('/metrics', '')}/readyz`;
-    await start('worker', process.execPath, [worker, '--config', addresses.configFile], ready);
+    await start('worker', holdfast, ['worker', '--config', addresses.configFile], ready);
     lock.ready(addresses);
     return { ...addresses, stop };
   } catch (error) {

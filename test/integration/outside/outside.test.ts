@@ -285,6 +285,21 @@ describe('check', () => {
   });
 });
 
+describe('the command', () => {
+  it('works by a link from anywhere, through sh and through node', async () => {
+    const link = join(stack.directory, 'holdfast-link');
+    symlinkSync(resolve('bin/holdfast'), link);
+    const cwd = stack.directory;
+    const { version } = JSON.parse(readFileSync('package.json', 'utf8')) as { version: string };
+    const [bySh, byNode] = await Promise.all([
+      promisify(execFile)(link, ['--version'], { cwd }),
+      promisify(execFile)(process.execPath, [link, '--version'], { cwd }),
+    ]);
+
+    expect([bySh.stdout.trim(), byNode.stdout.trim()]).toEqual([version, version]);
+  });
+});
+
 describe('a worker without its workflow bundle', () => {
   it('says that it was not built, and does not build it slowly', async () => {
     const copy = join(stack.directory, 'unbuilt');
