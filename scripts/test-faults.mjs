@@ -1,18 +1,21 @@
 // All fault scenarios, or those of the groups that are named (`npm run test:faults -- worker store`), and one table of what they came to.
 // With `--long` also those that take longer than five minutes each (alone: `npm run test:faults -- --long servers`).
-// Exits 1 unless every figure is as promised. The same figures as JSON: test-output/faults.json.
+// Exits 1 unless every figure is as promised; the last line is `N passed, N failed`. The same figures as JSON: test-output/faults.json.
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { delimiter, join, resolve } from 'node:path';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { basename, delimiter, join, resolve } from 'node:path';
 
 const DIRECTORY = join('test-output', 'faults');
-const ABREAST = process.env.HOLDFAST_FAULTS_ABREAST ?? '4';
+// Each group has a stack of its own, and mostly waits.
+const ABREAST = process.env.HOLDFAST_FAULTS_ABREAST ?? '2';
+const REPORT = join('test-output', 'faults-run.json');
 const asked = process.argv.slice(2);
 const groups = asked.filter((argument) => argument !== '--long');
 const folders = asked.includes('--long') ? ['faults', 'faults-long'] : ['faults'];
 const env = { ...process.env, PATH: `${resolve('.holdfast/bin')}${delimiter}${process.env.PATH}` };
 
 rmSync(DIRECTORY, { recursive: true, force: true });
+rmSync(REPORT, { force: true });
 mkdirSync(DIRECTORY, { recursive: true });
 const startedAt = Date.now();
 const run = spawnSync(
@@ -21,9 +24,10 @@ const run = spawnSync(
     'node_modules/vitest/vitest.mjs',
     'run',
     '--project=faults',
-    // Each group has a stack of its own, and mostly waits.
     `--maxWorkers=${ABREAST}`,
     '--reporter=dot',
+    '--reporter=json',
+    `--outputFile.json=${REPORT}`,
     ...folders.flatMap((folder) =>
       groups.length === 0 ? [`test/${folder}/`] : groups.map((group) => `test/${folder}/${group}.test.ts`),
     ),
@@ -46,6 +50,7 @@ const COLUMNS = {
   violations: 'violations',
   state: 'state',
   coordinator: 'coordinator',
+  tookSeconds: 'took s',
 };
 const rows = [
   Object.values(COLUMNS),
@@ -64,17 +69,51 @@ console.log(
 );
 
 for (const { scenario, skipped } of results) if (skipped !== undefined) console.log(`SKIPPED ${scenario}: ${skipped}`);
-const broken = results.filter((figures) => figures.broken.length > 0);
-for (const { scenario, broken: promises } of broken) console.log(`BROKEN ${scenario}: ${promises.join('; ')}`);
-const seconds = ((Date.now() - startedAt) / 1000).toFixed(0);
-writeFileSync(
-  join('test-output', 'faults.json'),
-  `${JSON.stringify({ seconds: Number(seconds), results }, null, 2)}\n`,
-);
+const seconds = Math.round((Date.now() - startedAt) / 1000);
+const { groups: played, passed, failures } = readRun();
+for (const { group, tookSeconds } of played) console.log(`${group}: ${tookSeconds.toFixed(0)} s`);
+writeFileSync(join('test-output', 'faults.json'), `${JSON.stringify({ seconds, groups: played, results }, null, 2)}\n`);
 console.log(
-  `${results.length} scenarios, ${results.filter(({ skipped }) => skipped !== undefined).length} skipped, ${broken.length} broken promises, ${seconds} s; figures: test-output/faults.json`,
+  `${results.length} scenarios, ${results.filter(({ skipped }) => skipped !== undefined).length} skipped, in ${seconds} s; figures: test-output/faults.json`,
 );
-process.exitCode = run.status === 0 && broken.length === 0 && results.length > 0 ? 0 : 1;
+// Said again at the end: the log of a CI is often cut to its last lines.
+for (const { scenario, broken } of results) {
+  if (broken.length > 0) console.log(`BROKEN ${scenario}: ${broken.join('; ')}`);
+}
+for (const failure of failures) console.log(`FAILED ${failure}`);
+// A run that fails without a failed test (a crash, a group that does not start) is a failure all the same.
+const failed = failures.length + (run.status !== 0 && failures.length === 0 ? 1 : 0);
+console.log(`${passed} passed, ${failed} failed`);
+process.exitCode = failed > 0 || passed === 0 ? 1 : 0;
+
+/** What vitest itself says: also of groups that wrote no figures. */
+function readRun() {
+  if (!existsSync(REPORT)) return { groups: [], passed: 0, failures: ['the run itself: it left no report'] };
+  const report = JSON.parse(readFileSync(REPORT, 'utf8'));
+  const groups = report.testResults.map((suite) => ({
+    group: basename(suite.name, '.test.ts'),
+    tookSeconds: (suite.endTime - suite.startTime) / 1000,
+  }));
+  const failures = report.testResults.flatMap((suite) => {
+    const tests = suite.assertionResults.filter((test) => test.status === 'failed');
+    const own =
+      suite.status === 'failed' && tests.length === 0
+        ? [suite.message || 'what is before or after its tests (see above)']
+        : [];
+    return [...own, ...tests.map((test) => `${test.title}: ${test.failureMessages.join('\n')}`)].map(
+      (text) => `${basename(suite.name, '.test.ts')}: ${firstLines(text)}`,
+    );
+  });
+  return { groups, passed: report.numPassedTests, failures };
+}
+
+function firstLines(text) {
+  return text
+    .split('\n')
+    .slice(0, 6)
+    .map((line) => line.slice(0, 400))
+    .join('\n    ');
+}
 
 function cell(figures, key) {
   const value = key === 'state' ? (figures.failureReason ?? figures.state) : figures[key];

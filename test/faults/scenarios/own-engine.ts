@@ -54,7 +54,11 @@ export function restartScenarios(engine: () => OwnEngine): Scenario[] {
     },
     {
       name: 'disk of the engine full while the script writes: its own failure, reported as such',
-      job: { before: ['dd if=/dev/zero of=/builds/big bs=1M count=400'] },
+      job: {
+        before: ['dd if=/dev/zero of=/builds/big bs=1M count=400'],
+        // No container starts on a full disk, so after_script waits for room as long as it may.
+        more: { variables: { RUNNER_AFTER_SCRIPT_TIMEOUT: '15s' } },
+      },
       expect: { state: 'failed', failureReason: 'script_failure', linesMayBeLost: true },
       run: (scene) => traceSays(scene, 'No space left on device'),
     },
