@@ -221,6 +221,27 @@ describe('a poller that is stopped', () => {
     expect(standIn.seen).toHaveLength(1);
   });
 
+  it('asks for nothing more when it is told to stop while it looks for room', async () => {
+    let looked: (() => void) | undefined;
+    const looking = new Promise<void>((resolve) => (looked = resolve));
+    let tell: ((room: boolean) => void) | undefined;
+    const { asked } = await start({
+      answers: [job(1)],
+      hasRoom: () =>
+        new Promise<boolean>((resolve) => {
+          tell = resolve;
+          looked?.();
+        }),
+    });
+    await looking;
+    const stopped = poller.stop(10_000);
+    tell?.(true);
+
+    await stopped;
+
+    expect(asked()).toBe(0);
+  });
+
   it('cuts a request that lasts longer than its patience', async () => {
     let answer: (() => void) | undefined;
     const asked = new Promise<void>((resolve) => {

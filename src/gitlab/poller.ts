@@ -56,6 +56,8 @@ export function createPoller(deps: PollerDeps): Poller {
         await deps.roomChanged(ASK_FOR_ROOM_MS, signal);
         continue;
       }
+      // Told to stop while it looked.
+      if (signal.aborted) return;
       const askedAtMs = clock.now();
       const outcome = await ask();
       if (outcome.kind === 'job' || outcome.kind === 'none') lastUpdate = outcome.lastUpdate ?? lastUpdate;

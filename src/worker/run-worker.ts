@@ -1,11 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { Client, Connection } from '@temporalio/client';
-import { NativeConnection, Worker, type WorkerDeploymentOptions } from '@temporalio/worker';
-import { createControlActivities, createCoordinatorActivities, createEngineActivities } from '../activities/index.js';
-import { createEngineSlots, type EngineSlots } from '../activities/engine-slots.js';
+import { NativeConnection } from '@temporalio/worker';
 import { createFlightLog } from '../activities/flight-log.js';
-import { createProvisionMachine } from '../activities/provision-machine.js';
 import type { SharedDeps } from '../activities/deps.js';
 import { createPlanVault } from '../activities/plan-vault.js';
 import { createTraceHub } from '../activities/trace-hub.js';
@@ -13,7 +10,6 @@ import { registerCodecRoutes } from '../codec/codec-server.js';
 import { createPayloadCodec } from '../codec/payload-codec.js';
 import { isLoopbackHost } from '../config/loopback.js';
 import type { Config } from '../config/schema.js';
-import { coordinatorTaskQueue, engineTaskQueue, poolTaskQueue } from '../contracts/names.js';
 import { loadSystemId } from '../gitlab/system-id.js';
 import { createDockerEngine } from '../machines/docker/docker-engine.js';
 import type { Engine } from '../machines/engine.js';
@@ -27,26 +23,22 @@ import { VERSION } from '../version.js';
 import { connectionOptions } from '../client/connection.js';
 import { readInstallation } from '../client/installation.js';
 import { openStore } from '../store/open-store.js';
-import { openGitlabEntries, type GitlabEntries } from './gitlab/entries.js';
-import { createGitlabIntake, type GitlabIntake } from './gitlab/start-gitlab.js';
-import { createEngineHealth, watchingInterceptor } from './engine-health.js';
-import { createHousekeeping, type Housekeeping } from './housekeeping.js';
+import { openGitlabEntries } from './gitlab/entries.js';
+import { createGitlabIntake } from './gitlab/start-gitlab.js';
+import { waitsForMachine } from './gitlab/start-workflow.js';
+import { createWorkers } from './create-workers.js';
+import { createHousekeeping } from './housekeeping.js';
 import { installRuntime } from './runtime.js';
 import { loadOrCreateKeys } from './keys.js';
 import { createMetricsParts } from './metrics-parts.js';
 import { startQueryCheck } from './query-check.js';
 import { startPulse } from './pulse.js';
-import { serveUntilStopped, type WorkerGroups } from './serve.js';
+import { serveUntilStopped } from './serve.js';
 import { createVersion } from './versioning/create-version.js';
 import { watchStopSignals, type StopSignals } from './stop-signal.js';
-import { startTracing, type Tracing } from './tracing.js';
+import { takeIn } from './take-in.js';
+import { startTracing } from './tracing.js';
 import { startWebPages } from './web.js';
-
-/** The longest that one provisioning may take (`workflows/activity-stubs.ts`). */
-const PROVISION_LIMIT = '40m';
-
-/** A workflow waits so long for the worker that has it in memory, which may be dead, before another one reads its history. */
-const STICKY_PATIENCE = '3s';
 
 /** SIGTERM: the process is to be gone within 10 s (docs: contract, "Fine print"). */
 const HANDOVER_PATIENCE_MS = 4_000;
@@ -154,6 +146,16 @@ export async function runWorker(options: {
         return gitlab.start();
       },
       stopSources: (reason) => gitlab.stop(reason === 'drain' ? DRAIN_PATIENCE_MS : HANDOVER_PATIENCE_MS),
+      takeIn: (signal) =>
+        takeIn(
+          {
+            withoutMachine: () => gitlab.withoutMachine(),
+            waits: (workflowId) => waitsForMachine(client, workflowId),
+            openPool: (pool) => workers.openPool(pool),
+            logger,
+          },
+          signal,
+        ),
       async drained(signal) {
         await housekeeping.drain(signal);
         await gitlab.allTold(signal);
@@ -175,140 +177,6 @@ export async function runWorker(options: {
     await connection.close();
     await tracing?.close();
   }
-}
-
-interface WorkerParts {
-  config: Config;
-  codePath: string;
-  deploymentOptions: WorkerDeploymentOptions | undefined;
-  tracing: Tracing | undefined;
-  connection: NativeConnection;
-  client: Client;
-  engines: ReadonlyMap<string, Engine>;
-  /** Its id. */
-  installation: string;
-  shared: SharedDeps;
-  metricsDeps: ReturnType<typeof createMetricsParts>['metricsDeps'];
-  entries: GitlabEntries;
-  gitlab: GitlabIntake;
-  housekeeping: Housekeeping;
-  dataConverter: { payloadCodecs: ReturnType<typeof createPayloadCodec>[] };
-  logger: Logger;
-}
-
-/** Control queue, and for each engine its own queue and those of its pools (docs/architecture.md, "Queues"). */
-async function createWorkers(parts: WorkerParts): Promise<WorkerGroups> {
-  const { config, connection, engines, shared, dataConverter, logger, housekeeping, entries, gitlab } = parts;
-  const { taskQueue, namespace } = config.temporal;
-  const common = {
-    connection,
-    namespace,
-    dataConverter,
-    identity: shared.flight.worker,
-    interceptors: {
-      activity: [shared.flight.interceptor, ...(parts.tracing === undefined ? [] : [parts.tracing.interceptor])],
-    },
-    shutdownGraceTime: config.worker.shutdownGrace,
-    stickyQueueScheduleToStartTimeout: STICKY_PATIENCE,
-    maxHeartbeatThrottleInterval: config.worker.heartbeatThrottle,
-    defaultHeartbeatThrottleInterval: config.worker.heartbeatThrottle,
-  };
-  const intake: Worker[] = [];
-  const serving = [
-    await Worker.create({
-      ...common,
-      taskQueue,
-      workflowBundle: { codePath: parts.codePath },
-      ...(parts.tracing === undefined ? {} : { sinks: parts.tracing.sinks }),
-      ...(parts.deploymentOptions === undefined ? {} : { workerDeploymentOptions: parts.deploymentOptions }),
-      activities: createControlActivities(shared, { ...parts.metricsDeps, engines }),
-      maxConcurrentActivityTaskExecutions: config.worker.controlActivities,
-      maxConcurrentWorkflowTaskExecutions: config.worker.workflowTasks,
-      maxCachedWorkflows: config.worker.cachedWorkflows,
-    }),
-  ];
-  if (entries.all.length > 0) {
-    serving.push(
-      await Worker.create({
-        ...common,
-        taskQueue: coordinatorTaskQueue(taskQueue),
-        activities: createCoordinatorActivities({
-          ...shared,
-          coordinators: entries.coordinators,
-          conversations: gitlab.conversations,
-        }),
-        // Of each job its conversation and an upload; and as many again, for a fleet's jobs after one of its workers has died.
-        maxConcurrentActivityTaskExecutions: config.gitlab.reduce((sum, { limit }) => sum + limit, 0) * 4,
-      }),
-    );
-  }
-  for (const settings of config.engines) {
-    const engine = engines.get(settings.name);
-    if (engine === undefined) continue;
-    const health = createEngineHealth({
-      engine,
-      limit: config.worker.poisonAfter,
-      logger,
-      gauge: shared.metrics.engineOut,
-      back: () => slots.released(),
-    });
-    shared.lifecycle.handover.addEventListener('abort', () => health.stop(), { once: true });
-    const slots: EngineSlots = createEngineSlots(engine, logger, () => health.isOut());
-    const deps = {
-      ...shared,
-      engine,
-      machineReleased: () => {
-        slots.released();
-        gitlab.released();
-        housekeeping.machinesChanged(engine);
-      },
-    };
-    serving.push(
-      await Worker.create({
-        ...common,
-        taskQueue: engineTaskQueue(taskQueue, settings.name),
-        activities: createEngineActivities(deps),
-        // Of each job: a step, its trace, an upload or a stop, and a release; twice that, since jobs overlap at their ends.
-        maxConcurrentActivityTaskExecutions: settings.capacity * 8,
-      }),
-    );
-    const provision = createProvisionMachine({
-      ...deps,
-      settings,
-      client: parts.client,
-      version: VERSION,
-      installation: parts.installation,
-      machineAcquired: (workflowId) => {
-        gitlab.leased(workflowId);
-        housekeeping.machinesChanged(engine);
-      },
-      metricsSettings: {
-        enabled: config.metrics.enabled && config.metrics.prometheusUrl !== undefined,
-        graceMs: config.metrics.grace,
-        giveUpAfterMs: config.metrics.giveUpAfter,
-      },
-    });
-    for (const pool of settings.pools) {
-      intake.push(
-        await Worker.create({
-          ...common,
-          interceptors: { activity: [shared.flight.interceptor, watchingInterceptor(health)] },
-          // A drain ends what is being provisioned; a hand-over does not wait, it aborts it.
-          shutdownGraceTime: PROVISION_LIMIT,
-          taskQueue: poolTaskQueue(taskQueue, pool),
-          activities: { ...provision },
-          tuner: {
-            activityTaskSlotSupplier: slots,
-            localActivityTaskSlotSupplier: { type: 'fixed-size', numSlots: 1 },
-            workflowTaskSlotSupplier: { type: 'fixed-size', numSlots: 1 },
-            nexusTaskSlotSupplier: { type: 'fixed-size', numSlots: 1 },
-          },
-          maxConcurrentActivityTaskPolls: Math.min(settings.capacity, 4),
-        }),
-      );
-    }
-  }
-  return { intake, serving };
 }
 
 function readinessChecks(engines: ReadonlyMap<string, Engine>, store: SharedDeps['store'], client: Client) {

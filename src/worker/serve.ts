@@ -2,13 +2,19 @@ import type { Worker } from '@temporalio/worker';
 import type { Logger } from '../telemetry/logger.js';
 import type { StopSignals } from './stop-signal.js';
 
+/** What is needed of a Temporal worker here. */
+export type TaskWorker = Pick<Worker, 'run' | 'shutdown' | 'getState'>;
+
 /** The Temporal workers of one process. */
 export interface WorkerGroups {
   /** Take new jobs (the pools' queues). The first to stop in a drain. */
-  intake: readonly Worker[];
+  intake: readonly TaskWorker[];
   /** Everything that running jobs need. */
-  serving: readonly Worker[];
+  serving: readonly TaskWorker[];
 }
+
+/** Logged in a drain: from here on a job that comes into the queue is another worker's. */
+export const NO_MORE_JOBS = 'No more jobs are taken';
 
 export interface ServeOptions {
   stop: StopSignals;
@@ -16,6 +22,8 @@ export interface ServeOptions {
   startSources(): Promise<void>;
   /** First of all no new jobs; resolves when what is just being handed over has arrived. */
   stopSources(reason: 'handover' | 'drain'): Promise<void>;
+  /** In a drain, after the sources: sees to what they brought when the intake's polls were withdrawn already. */
+  takeIn(signal: AbortSignal): Promise<void>;
   /** Resolves when the jobs that this process is to end are over, or when the signal says not to wait any longer. */
   drained(signal: AbortSignal): Promise<void>;
   /** Called once, before the last workers stop: running work is to be left to another process. */
@@ -31,30 +39,34 @@ export async function serveUntilStopped({ intake, serving }: WorkerGroups, optio
   const { stop, logger } = options;
   const intakeOver = Promise.all(intake.map((worker) => worker.run()));
   const all = Promise.all([intakeOver, ...serving.map((worker) => worker.run())]);
+  const cut = new AbortController();
   let sourcesStopped: Promise<void> | undefined;
+  let draining: Promise<void> | undefined;
   try {
     await options.startSources();
     const reason = await Promise.race([stop.first, all.then(() => 'handover' as const)]);
     logger.info({ reason }, 'Worker is stopping');
     sourcesStopped = options.stopSources(reason);
-    if (reason === 'drain') await Promise.race([drain(sourcesStopped), stop.handover, all]);
+    if (reason === 'drain') {
+      draining = drain(sourcesStopped);
+      await Promise.race([draining, stop.handover, all]);
+    }
   } finally {
+    cut.abort();
     // Also after a drain that was cut short: a hand-over has less patience.
     sourcesStopped = Promise.all([sourcesStopped, options.stopSources('handover')]).then(() => undefined);
     options.handOver();
     for (const worker of [...intake, ...serving]) if (worker.getState() === 'RUNNING') worker.shutdown();
-    await Promise.allSettled([all, sourcesStopped]);
+    await Promise.allSettled([all, sourcesStopped, draining]);
   }
-  await Promise.all([all, sourcesStopped]);
+  await Promise.all([all, sourcesStopped, draining]);
 
   async function drain(sources: Promise<void>): Promise<void> {
-    const cut = new AbortController();
-    void stop.handover.then(() => cut.abort());
-    await sources;
-    // Their polls are withdrawn, so no job comes any more; what is being provisioned is ended.
+    // At once: until its polls are withdrawn a worker may be given a job. What is being provisioned is ended.
     for (const worker of intake) if (worker.getState() === 'RUNNING') worker.shutdown();
-    await intakeOver;
+    const withdrawn = intakeOver.then(() => logger.info({}, NO_MORE_JOBS));
+    await Promise.all([withdrawn, sources.then(() => options.takeIn(cut.signal))]);
     await options.drained(cut.signal);
-    logger.info({}, 'The jobs of this worker are over');
+    if (!cut.signal.aborted) logger.info({}, 'The jobs of this worker are over');
   }
 }

@@ -26,6 +26,7 @@ export interface Stack {
   /** Where the job pages are. */
   readonly webUrl: string;
   readonly client: HoldfastClient;
+  /** The one that was started last, of those that run. */
   worker(): Process;
   /**
    * @param options.beside another one at the same time, with ports of its own
@@ -135,6 +136,7 @@ export async function startStack(overrides: StackOverrides = {}): Promise<Stack>
   let temporal: Process | undefined;
   let prometheus: Process | undefined;
   const workers: Process[] = [];
+  const ended = new Set<Process>();
 
   async function startTemporal(): Promise<void> {
     temporal = startProcess(
@@ -177,6 +179,7 @@ export async function startStack(overrides: StackOverrides = {}): Promise<Stack>
     const [command = process.execPath, ...args] = options.through?.(plain) ?? plain;
     const worker = startProcess(command, args, log('worker'));
     workers.push(worker);
+    void worker.exited.then(() => ended.add(worker));
     await untilHttp(`${own.url}/readyz`);
     return worker;
   }
@@ -238,8 +241,8 @@ export async function startStack(overrides: StackOverrides = {}): Promise<Stack>
     webUrl: `http://127.0.0.1:${String(ports.web)}`,
     client,
     worker: () => {
-      const last = workers.at(-1);
-      if (last === undefined) throw new Error('No worker was started');
+      const last = workers.findLast((worker) => !ended.has(worker));
+      if (last === undefined) throw new Error('No worker runs');
       return last;
     },
     startWorker,

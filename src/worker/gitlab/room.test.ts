@@ -40,10 +40,12 @@ describe('room for a job', () => {
     room.started('a', 'main');
 
     expect(await hasRoom()).toBe(false);
+    expect(room.withoutMachine()).toEqual(['a']);
 
     room.leased('a');
     world.free = [1];
     expect(await hasRoom()).toBe(true);
+    expect(room.withoutMachine()).toEqual([]);
   });
 
   it('comes back when a started job has got its machine elsewhere', async () => {

@@ -28,6 +28,8 @@ export interface Room {
   started(workflowId: string, entry: string): void;
   /** A machine was leased to a job. */
   leased(workflowId: string): void;
+  /** Jobs that were started a moment ago and have no machine yet, as far as this process knows. */
+  withoutMachine(): string[];
   /** GitLab has the final status, or does not want it. */
   ended(workflowId: string): void;
   /** A machine was given back. */
@@ -75,6 +77,7 @@ export function createRoom(deps: RoomDeps): Room {
       if (job !== undefined) job.leased = true;
       bell.ring();
     },
+    withoutMachine: () => [...recent].filter(([, { leased }]) => !leased).map(([id]) => id),
     ended(workflowId) {
       recent.delete(workflowId);
       bell.ring();

@@ -1,15 +1,17 @@
-import type { Client } from '@temporalio/client';
+import { WorkflowNotFoundError, type Client } from '@temporalio/client';
 import type { Config } from '../../config/schema.js';
 import { systemClock } from '../../gitlab/clock.js';
 import { createIntake, type Intake } from '../../gitlab/intake.js';
 import { createPoller, type Poller } from '../../gitlab/poller.js';
 import { createSpool } from '../../gitlab/spool.js';
-import { gitlabWorkflowId } from '../../contracts/names.js';
+import type { JobStatus } from '../../contracts/ci-job.js';
+import { gitlabWorkflowId, STATUS_QUERY } from '../../contracts/names.js';
 import type { KeyRing } from '../../codec/key-ring.js';
 import type { Engine } from '../../machines/engine.js';
 import type { Store } from '../../store/store.js';
 import type { Logger } from '../../telemetry/logger.js';
 import type { Conversations } from '../../activities/report-to-coordinator.js';
+import type { HandedOverJob } from '../take-in.js';
 import { createBell } from './bell.js';
 import { factsOfEntry, type GitlabEntries } from './entries.js';
 import { readPayload } from './read-payload.js';
@@ -32,7 +34,12 @@ export interface GitlabIntake {
   start(): Promise<void>;
   /** No new jobs; those that GitLab is just handing over are taken. At most twice the patience. */
   stop(patienceMs: number): Promise<void>;
-  /** Resolves when GitLab has been told the end of every job that this process reports on, or when the signal aborts. */
+  /** Jobs that GitLab has just handed to this process and that have no machine yet, as far as it knows. */
+  withoutMachine(): HandedOverJob[];
+  /**
+   * Resolves when GitLab has been told the end of every job that this process reports on, or when the signal aborts. The reports
+   * of those that wait for a machine, or have one of another worker, do not count: any worker goes on with them.
+   */
   allTold(signal: AbortSignal): Promise<void>;
   readonly conversations: Conversations;
   leased(workflowId: string): void;
@@ -77,6 +84,11 @@ export function createGitlabIntake(deps: GitlabDeps): GitlabIntake {
   const open = new Set<string>();
   const bell = createBell();
 
+  async function someAreOurs(): Promise<boolean> {
+    const answers = await Promise.all([...open].map((workflowId) => isOurs(deps, workflowId)));
+    return answers.includes(true);
+  }
+
   return {
     async start() {
       for (const { entry, intake, poller } of parts) await startOne(deps.logger, entry, intake, poller);
@@ -89,9 +101,11 @@ export function createGitlabIntake(deps: GitlabDeps): GitlabIntake {
         }),
       );
     },
+    withoutMachine: () =>
+      [...rooms].flatMap(([pool, room]) => room.withoutMachine().map((workflowId) => ({ workflowId, pool }))),
     leased: (workflowId) => all.forEach((room) => room.leased(workflowId)),
     async allTold(signal) {
-      while (open.size > 0 && !signal.aborted) await bell.wait(LOOK_MS, signal);
+      while (!signal.aborted && (await someAreOurs())) await bell.wait(LOOK_MS, signal);
     },
     conversations: {
       began: (workflowId) => open.add(workflowId),
@@ -103,6 +117,18 @@ export function createGitlabIntake(deps: GitlabDeps): GitlabIntake {
     },
     released: () => all.forEach((room) => room.released()),
   };
+}
+
+/** The job's machine is, or was, on an engine of this worker; or it never got one, and only its end is to be told. */
+async function isOurs({ client, engines, logger }: GitlabDeps, workflowId: string): Promise<boolean> {
+  try {
+    const { engine, state } = await client.workflow.getHandle(workflowId).query<JobStatus>(STATUS_QUERY);
+    return engine === null ? state !== 'pending' && state !== 'preparing' : engines.has(engine);
+  } catch (error) {
+    if (error instanceof WorkflowNotFoundError) return false;
+    logger.warn({ workflowId, error: String(error) }, 'A job cannot say how it stands; it is asked again');
+    return true;
+  }
 }
 
 async function startOne(logger: Logger, entry: string, intake: Intake, poller: Poller): Promise<void> {

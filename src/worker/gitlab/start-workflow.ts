@@ -5,7 +5,9 @@ import {
   type Client,
 } from '@temporalio/client';
 import { defineSearchAttributeKey } from '@temporalio/common';
+import proto from '@temporalio/proto';
 import { NAME_MEMO } from '../../client/job-list.js';
+import type { Activities } from '../../contracts/activities.js';
 import type { CiJobInput, Coordinator } from '../../contracts/ci-job.js';
 import type { JobSpec } from '../../contracts/job-spec.js';
 import { CI_JOB_WORKFLOW, gitlabWorkflowId } from '../../contracts/names.js';
@@ -13,6 +15,8 @@ import type { StartOutcome } from '../../gitlab/intake.js';
 import type { OpenJob } from './room.js';
 
 const JOB_STATE = defineSearchAttributeKey('HoldfastJobState', 'KEYWORD');
+const PROVISION: keyof Activities = 'provisionMachine';
+const { PENDING_ACTIVITY_STATE_STARTED } = proto.temporal.api.enums.v1.PendingActivityState;
 /** gRPC's own numbers. */
 const INVALID_ARGUMENT = 3;
 const RESOURCE_EXHAUSTED = 8;
@@ -64,6 +68,20 @@ export async function hasWorkflow(client: Client, workflowId: string): Promise<b
     if (error instanceof WorkflowNotFoundError) return false;
     throw error;
   }
+}
+
+/** Whether the job has no machine and no worker that makes it one. @throws when Temporal does not answer */
+export async function waitsForMachine(client: Client, workflowId: string): Promise<boolean> {
+  const { status, typedSearchAttributes, raw } = await client.connection.withDeadline(
+    Date.now() + LIST_TIMEOUT_MS,
+    () => client.workflow.getHandle(workflowId).describe(),
+  );
+  const isMade = raw.pendingActivities?.some(
+    ({ activityType, state }) => activityType?.name === PROVISION && state === PENDING_ACTIVITY_STATE_STARTED,
+  );
+  return (
+    status.name === 'RUNNING' && (typedSearchAttributes.get(JOB_STATE) ?? 'pending') === 'pending' && isMade !== true
+  );
 }
 
 /** Only its size can be wrong with an input that we have made. */

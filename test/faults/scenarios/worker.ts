@@ -3,6 +3,8 @@ import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Scenario, Scene } from '../../support/faults/scenario.js';
+import { withdrawn } from '../../support/faults/worker-log.js';
+import { withdrawn } from '../../support/faults/worker-log.js';
 import { until } from '../../support/processes.js';
 import type { Ground } from '../../support/faults/ground.js';
 import { docker, TEST_IMAGE } from '../../support/stack.js';
@@ -179,8 +181,10 @@ export const drained: Scenario = {
   async run(scene) {
     await scene.line(10);
     const old = scene.stack.worker();
+    const before = withdrawn(scene.stack);
     old.kill('SIGQUIT');
-    await delay(1_000);
+    // Until then Temporal may answer a poll that is on the wire.
+    await until('the end of its polls', () => withdrawn(scene.stack) > before);
     const late = await scene.stack.client.startJob({ image: TEST_IMAGE, script: ['echo late'] });
     await scene.handle.result();
     const exit = await old.exited;
