@@ -4,8 +4,6 @@ import { isOver } from '../../support/coordinator/job.js';
 import type { Scenario, Scene } from '../../support/faults/scenario.js';
 import { present } from '../../support/faults/play.js';
 import { withdrawn } from '../../support/faults/worker-log.js';
-import { present } from '../../support/faults/play.js';
-import { withdrawn } from '../../support/faults/worker-log.js';
 import { until } from '../../support/processes.js';
 
 /** As GitLab's payload has it. */
@@ -135,30 +133,6 @@ export const workerDrained: Scenario = {
     if (late.handedOver > 0) throw new Error('A drained worker has taken a job');
     await scene.stack.startWorker();
     await coordinator.untilOver(late.id);
-  },
-};
-
-/** GitLab counts a job as handed over when it has answered, so whoever has asked for it must see to it, also while it stops. */
-export const drainedWithAnOpenRequest: Scenario = {
-  name: 'worker drained (SIGQUIT) while GitLab holds its request: it still runs the job of that answer',
-  job: { lines: 100 },
-  gitlab: { updateInterval: 1 },
-  prepare: ({ gitlab }) => present(gitlab, 'a coordinator').coordinator.setLongPoll(40_000),
-  async run(scene) {
-    await scene.line(10);
-    const { coordinator } = scene.gitlab();
-    await until('a request that is held', () => coordinator.heldPolls > 0);
-    const old = scene.stack.worker();
-    const before = withdrawn(scene.stack);
-    old.kill('SIGQUIT');
-    await until('the end of its polls', () => withdrawn(scene.stack) > before);
-    if (coordinator.heldPolls === 0) throw new Error('It has cut the request that GitLab holds');
-    const late = coordinator.addJob({ script: ['true'] });
-    const exit = await old.exited;
-    coordinator.setLongPoll(0);
-    if (exit !== 0) throw new Error(`The drained worker ended with ${String(exit)}`);
-    if (late.status !== 'success') throw new Error(`The last job that it was given is ${late.status}`);
-    await scene.stack.startWorker();
   },
 };
 

@@ -4,7 +4,6 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Scenario, Scene } from '../../support/faults/scenario.js';
 import { withdrawn } from '../../support/faults/worker-log.js';
-import { withdrawn } from '../../support/faults/worker-log.js';
 import { until } from '../../support/processes.js';
 import type { Ground } from '../../support/faults/ground.js';
 import { docker, TEST_IMAGE } from '../../support/stack.js';
