@@ -12,6 +12,8 @@ export interface GitlabLane {
   /** Runs a job. @returns seconds from GitLab's handing it over to its having the final status */
   run(changes?: Record<string, unknown>): Promise<number>;
   quiet(): Promise<void>;
+  /** How many jobs' metrics GitLab has got. */
+  sentMetrics(): number;
   close(): Promise<void>;
 }
 
@@ -27,6 +29,7 @@ export async function startGitlabLane(bench: Bench, stack: Stack, kind: MetricsK
   const hanging = kind === 'hanging' ? await startStandIn(() => 'hang') : undefined;
   const worker: Process = await stack.startWorker({
     beside: true,
+    scraped: true,
     top: {
       temporal: { address: stack.temporalAddress, taskQueue: `bench-${kind}` },
       engines: [{ name: engine, defaultImage: IMAGE, volumes: [`${stack.shared}:/shared`] }],
@@ -38,6 +41,7 @@ export async function startGitlabLane(bench: Bench, stack: Stack, kind: MetricsK
     },
   });
   let closed = false;
+  let sentMetrics = 0;
   const lane: GitlabLane = {
     coordinator,
     async run(changes = {}) {
@@ -46,9 +50,11 @@ export async function startGitlabLane(bench: Bench, stack: Stack, kind: MetricsK
       if (job.status !== 'success')
         throw new Error(`Job ${String(id)} is ${job.status}:\n${job.trace.toString('utf8')}`);
       if (coordinator.violations.length > 0) throw new Error(coordinator.violations.join('\n'));
+      if (job.artifacts.some(({ type }) => type === 'metrics_referee')) sentMetrics += 1;
       return ((job.overAtMs ?? Number.NaN) - job.runningAtMs) / 1000;
     },
     quiet: () => untilQuiet(engine),
+    sentMetrics: () => sentMetrics,
     async close() {
       if (closed) return;
       closed = true;

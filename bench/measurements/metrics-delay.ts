@@ -34,6 +34,7 @@ export const metricsDelay: Measurement = {
         }),
       );
     }
+    const sent = Object.fromEntries(lanes.map((lane, index) => [KINDS[index] ?? 'off', lane.sentMetrics()]));
     for (const lane of lanes) await lane.close();
     const added = (of: Record<MetricsKind, number[]>, kind: MetricsKind) => differences(of[kind], of.off);
     return {
@@ -44,6 +45,8 @@ export const metricsDelay: Measurement = {
           hanging: summarize(overhead.hanging),
         },
         addedSeconds: { up: summarize(added(overhead, 'up')), hanging: summarize(added(overhead, 'hanging')) },
+        // Of as many jobs as there are rounds: what costs nothing because it came to nothing would show here.
+        metricsSent: sent,
         addedToEmptyJobSeconds: { up: summarize(added(empty, 'up')), hanging: summarize(added(empty, 'hanging')) },
       },
       aims: [

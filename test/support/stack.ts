@@ -46,6 +46,8 @@ export interface Stack {
 
 export interface StartWorkerOptions {
   beside?: boolean;
+  /** Prometheus scrapes it, too; else the first worker alone. */
+  scraped?: boolean;
   program?: string;
   through?: (command: readonly string[]) => string[];
   top?: object;
@@ -126,7 +128,13 @@ export async function startStack(overrides: StackOverrides = {}): Promise<Stack>
     join(directory, 'prometheus.yml'),
     stringify({
       global: { scrape_interval: overrides.scrapeInterval ?? '1s' },
-      scrape_configs: [{ job_name: 'holdfast', static_configs: [{ targets: [`127.0.0.1:${String(ports.metrics)}`] }] }],
+      scrape_configs: [
+        {
+          job_name: 'holdfast',
+          static_configs: [{ targets: [`127.0.0.1:${String(ports.metrics)}`] }],
+          file_sd_configs: [{ files: [join(directory, 'scraped-*.json')], refresh_interval: '1s' }],
+        },
+      ],
     }),
   );
   const log = (name: string) => join(directory, `${name}.log`);
@@ -174,6 +182,10 @@ export async function startStack(overrides: StackOverrides = {}): Promise<Stack>
 
   async function startWorker(options: StartWorkerOptions = {}): Promise<Process> {
     const own = options.beside === true ? await besideConfig(options.top ?? {}) : { file: configFile, url: metricsUrl };
+    if (options.scraped === true) {
+      const { host } = new URL(own.url);
+      writeFileSync(join(directory, `scraped-${host.replace(':', '-')}.json`), JSON.stringify([{ targets: [host] }]));
+    }
     const program = options.program ?? defaultProgram;
     const plain = [process.execPath, program, '--config', own.file];
     const [command = process.execPath, ...args] = options.through?.(plain) ?? plain;
