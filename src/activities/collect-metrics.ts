@@ -1,10 +1,9 @@
-import { gzipSync } from 'node:zlib';
 import { ApplicationFailure } from '@temporalio/common';
 import type { Activities, CollectMetricsInput, MetricsResult } from '../contracts/activities.js';
-import type { ArtifactStatus, ReplayMetricsInput, ReplayMetricsResult } from '../contracts/ci-job.js';
+import type { ReplayMetricsInput, ReplayMetricsResult } from '../contracts/ci-job.js';
 import type { Engine } from '../machines/engine.js';
 import { collectMetrics, type CollectRequest } from '../metrics/collect.js';
-import { MetricsDocument, toReferee, WHOLE } from '../metrics/document.js';
+import type { MetricsDocument } from '../metrics/document.js';
 import { PrometheusError, type PrometheusClient } from '../metrics/prometheus-client.js';
 import type { QuerySet } from '../metrics/queries.js';
 import type { FlagRule } from '../metrics/rules.js';
@@ -13,10 +12,11 @@ import { formatSpan } from '../metrics/units.js';
 import { keepRun } from '../metrics/usage-log.js';
 import type { Aggregate } from '../metrics/values.js';
 import { jobKeys } from '../store/keys.js';
-import type { Store } from '../store/store.js';
 import type { UsageMetrics } from '../telemetry/usage-metrics.js';
 import { beating } from './beat.js';
 import type { SharedDeps } from './deps.js';
+import { findEarlyMetrics, keepEarlyMetrics, keepMetrics, readMetrics } from './kept-metrics.js';
+import type { Ownership } from './ownership.js';
 
 export interface MetricsDeps extends SharedDeps {
   prometheus: PrometheusClient | undefined;
@@ -35,13 +35,28 @@ export interface MetricsDeps extends SharedDeps {
 export function createMetricsActivities(deps: MetricsDeps): Pick<Activities, 'collectMetrics' | 'replayJobMetrics'> {
   return {
     collectMetrics: (input) =>
-      beating(deps.lifecycle, async (signal) => {
+      beating(deps.lifecycle, async (signal, owner) => {
+        if (input.early === true) return await collectEarly(deps, input, signal, owner);
         // For the replay, should this collection never succeed.
         await deps.store.write(jobKeys.metricsRequest(input.workflowId), JSON.stringify(input));
         return await collectAndKeep(deps, input, signal);
       }),
     replayJobMetrics: (input) => beating(deps.lifecycle, (signal) => replay(deps, input, signal)),
   };
+}
+
+/** Somebody waits for it. What counts jobs (usage, flags, outcomes) is left to the collection that follows. */
+async function collectEarly(
+  deps: MetricsDeps,
+  input: CollectMetricsInput,
+  signal: AbortSignal,
+  owner: Ownership,
+): Promise<MetricsResult> {
+  if (deps.prometheus === undefined) throw unconfigured();
+  const known = await findEarlyMetrics(deps.store, input);
+  if (known !== undefined) return known;
+  const document = await collect(deps.prometheus, requestOf(deps, input), deps, signal);
+  return await keepEarlyMetrics(deps.store, input, document, owner);
 }
 
 async function collectAndKeep(
@@ -51,50 +66,11 @@ async function collectAndKeep(
 ): Promise<MetricsResult> {
   if (deps.prometheus === undefined) throw unconfigured();
   const document = await collect(deps.prometheus, requestOf(deps, input), deps, signal);
-  const result = await keep(deps, input, document);
+  const result = await keepMetrics(deps.store, input, document);
   await keepUsage(deps, document);
   tellFlags(deps, input, document);
   deps.metrics.metricsCollections.inc({ outcome: result.outcome });
   return result;
-}
-
-async function keep(
-  { store }: MetricsDeps,
-  input: CollectMetricsInput,
-  document: MetricsDocument,
-): Promise<MetricsResult> {
-  const { workflowId, toCoordinator } = input;
-  const referee = Buffer.from(JSON.stringify(toReferee(document)));
-  await store.write(jobKeys.metricsReferee(workflowId), referee);
-  if (document.outcome !== 'samples') {
-    await store.write(jobKeys.metrics(workflowId), JSON.stringify(document));
-    const outcome = document.outcome === 'refused' ? 'failed' : 'no_samples';
-    return { state: 'failed', outcome, reason: whyNothing(document), flags: [] };
-  }
-  const delivery = toCoordinator ? 'stored' : 'uploaded';
-  await store.write(jobKeys.metrics(workflowId), JSON.stringify({ ...document, delivery }));
-  return {
-    state: delivery,
-    outcome: delivery,
-    reason: toCoordinator
-      ? 'collected too late for the coordinator, which takes no more artifacts for this job; kept in the store'
-      : whatIsThere(document),
-    flags: (document.flags ?? []).map(({ name }) => name),
-    ...(toCoordinator ? { artifact: await keepArtifact(store, workflowId, referee) } : {}),
-  };
-}
-
-function whyNothing({ outcome, machine, skipped }: MetricsDocument): string {
-  if (outcome === 'no_samples') return `Prometheus has no samples of machine ${machine}`;
-  return `Prometheus refused every query: ${skipped.map(({ query, reason }) => `${query}: ${reason}`).join('; ')}`;
-}
-
-function whatIsThere({ series, skipped, coverage }: MetricsDocument): string {
-  const parts = [`${String(series.length)} series`];
-  if (skipped.length > 0) parts.push(`skipped: ${skipped.map(({ query }) => query).join(', ')}`);
-  if (coverage !== undefined && coverage < WHOLE)
-    parts.push(`samples for ${String(Math.round(coverage * 100))} % of the time: Prometheus was away or is behind`);
-  return parts.join('; ');
 }
 
 /** Numbers for right-sizing; an out-of-memory kill counts also when nothing was measured. */
@@ -120,13 +96,6 @@ function tellFlags(
   }
 }
 
-/** Really gzipped, unlike the reference's, and with no time in it: the same points give the same bytes. */
-async function keepArtifact(store: Store, workflowId: string, referee: Buffer): Promise<ArtifactStatus> {
-  const key = jobKeys.metricsRefereeGzip(workflowId);
-  const { bytes } = await store.write(key, gzipSync(referee));
-  return { name: 'metrics_referee.json', type: 'metrics_referee', format: 'gzip', bytes, files: 1, key };
-}
-
 function requestOf(deps: MetricsDeps, input: CollectMetricsInput): CollectRequest {
   const engine = deps.engines.get(input.engine);
   return {
@@ -141,6 +110,7 @@ function requestOf(deps: MetricsDeps, input: CollectMetricsInput): CollectReques
     stages: input.stages,
     limits: input.limits,
     oomKills: input.oomKills,
+    early: input.early === true,
     ...deps.metricsSettings,
   };
 }
@@ -168,9 +138,9 @@ async function collect(
 
 async function replay(deps: MetricsDeps, input: ReplayMetricsInput, signal: AbortSignal): Promise<ReplayMetricsResult> {
   const { job } = input;
-  const kept = await deps.store.read(jobKeys.metrics(job));
-  const known = kept === undefined ? undefined : MetricsDocument.parse(JSON.parse(kept.toString('utf8')));
-  if (known?.delivery !== undefined) return await told(deps, job, known.delivery, 'was collected before');
+  const known = await readMetrics(deps.store, job);
+  if (known?.delivery !== undefined && known.complete !== false)
+    return await told(deps, job, known.delivery, 'was collected before');
   const saved = await deps.store.read(jobKeys.metricsRequest(job));
   if (saved === undefined) {
     const reason = "nothing is known of the job's machine: it never had one, or the store is another one";

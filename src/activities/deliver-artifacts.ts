@@ -5,12 +5,11 @@ import { createBackoff } from '../gitlab/backoff.js';
 import type { JobApi } from '../gitlab/client.js';
 import { systemClock } from '../gitlab/clock.js';
 import type { UploadArtifactOutcome } from '../gitlab/outcomes.js';
-import { MetricsDocument } from '../metrics/document.js';
-import { jobKeys } from '../store/keys.js';
 import type { Store } from '../store/store.js';
 import { errorLine, plainLine } from '../trace/format.js';
 import { beating } from './beat.js';
 import type { AttemptRef } from './flight-log.js';
+import { markUploaded } from './kept-metrics.js';
 import { fencedJobApi } from './ownership.js';
 import type { CoordinatorDeps } from './report-to-coordinator.js';
 
@@ -145,12 +144,4 @@ async function upload(
     // An exchange that broke off has not read it to its end.
     content.destroy();
   }
-}
-
-/** The document tells what became of it; `holdfast metrics` shows that. */
-async function markUploaded(store: Store, workflowId: string): Promise<void> {
-  const kept = await store.read(jobKeys.metrics(workflowId));
-  if (kept === undefined) return;
-  const document = MetricsDocument.parse(JSON.parse(kept.toString('utf8')));
-  await store.write(jobKeys.metrics(workflowId), JSON.stringify({ ...document, delivery: 'uploaded' }));
 }

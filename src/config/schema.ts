@@ -247,7 +247,9 @@ const Metrics = z.strictObject({
   enabled: z.boolean().default(true),
   prometheusUrl: Url.optional(),
   step: duration('5s', { minMs: 1000 }),
-  grace: duration('2s').describe("the most that metrics may delay a job's final status"),
+  grace: duration('2s').describe(
+    "the most that the upload of metrics may delay a job's final status; 0s: they are not sent to GitLab",
+  ),
   giveUpAfter: duration('24h', { minMs: 1000 }),
   scrapeWait: duration('15s').describe('how long to wait for the scrape that covers the end of the script'),
   sampleInterval: duration('1s', { minMs: 200 }).describe(

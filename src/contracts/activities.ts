@@ -30,7 +30,10 @@ export interface Activities {
   uploadArtifacts(input: FilesInput): Promise<UploadResult>;
   /** Engine queue. Removes the machine; legal at any time, also when it was never made. */
   releaseMachine(input: MachineRef): Promise<void>;
-  /** Control queue. One document a job; a repeated delivery writes the same one again. */
+  /**
+   * Control queue. One document a job; a repeated delivery writes the same one again. The first collection of two (`early`) spools
+   * the coordinator's artifact once: a repeated delivery finds it there.
+   */
   collectMetrics(input: CollectMetricsInput): Promise<MetricsResult>;
   /** Control queue. As `collectMetrics`, for a job that is over; everything it needs is in the store. */
   replayJobMetrics(input: ReplayMetricsInput): Promise<ReplayMetricsResult>;
@@ -167,8 +170,13 @@ export interface CollectMetricsInput extends JobRef {
   limits: Provisioned['limits'];
   /** Steps whose container was killed by the kernel for its memory. */
   oomKills: number;
-  /** There is a coordinator, whose artifact the workflow sends, so here it is only made. */
+  /** There is a coordinator; whether it has the artifact stands in the document. */
   toCoordinator: boolean;
+  /**
+   * The first of two collections: with the samples that are there now, and of them the coordinator's artifact, which the workflow
+   * sends while the job is still open there. The second one completes the document.
+   */
+  early?: true;
 }
 
 export interface MetricsResult {
@@ -176,7 +184,7 @@ export interface MetricsResult {
   outcome: 'uploaded' | 'stored' | 'no_samples' | 'failed';
   reason: string;
   flags: string[];
-  /** GitLab's `metrics_referee`, in the store; only for a job that has a coordinator. */
+  /** GitLab's `metrics_referee`, in the store; only of an early collection that found samples. */
   artifact?: ArtifactStatus;
 }
 

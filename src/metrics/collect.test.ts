@@ -157,6 +157,39 @@ describe('the end of the window', () => {
   });
 });
 
+describe('an early collection', () => {
+  it('waits for nothing and ends with the last scrape that there is', async () => {
+    const world = scripted({ nowMs: END_MS, scrapes: { firstMs: START_MS + 800, everyMs: 5000 } });
+
+    const document = await run(world, { early: true });
+
+    expect(world.elapsedMs()).toBe(0);
+    expect(document).toMatchObject({ outcome: 'samples', scrapeIntervalMs: 5000 });
+    expect(document.window.endMs).toBe(START_MS + 55_800 + 2500);
+  });
+
+  it('takes no scrape for the last but those before the end of the script, however late it is', async () => {
+    const world = scripted({ nowMs: END_MS + 30_000, scrapes: { firstMs: START_MS + 800, everyMs: 5000 } });
+
+    expect((await run(world, { early: true })).window.endMs).toBe(START_MS + 55_800 + 2500);
+  });
+
+  it('asks for the graphs alone: sums and rules are left to the last one', async () => {
+    const world = scripted({ nowMs: END_MS, scrapes: { firstMs: START_MS, everyMs: 5000 } });
+    const rules = [{ name: 'busy', query: 'vector(1)', threshold: 0, longerThanMs: 0 }];
+
+    const document = await run(world, { early: true, rules });
+
+    expect(world.looks).toHaveLength(1);
+    expect(document.totals).toBeUndefined();
+    expect(document.flags).toEqual([]);
+  });
+
+  it('of which Prometheus has seen nothing yet has no samples', async () => {
+    expect((await run(scripted({ nowMs: END_MS }), { early: true })).outcome).toBe('no_samples');
+  });
+});
+
 describe('what is asked', () => {
   it('has the machine and the step in it, and stands in the document as sent', async () => {
     const world = scripted({ nowMs: END_MS, scrapes: { firstMs: START_MS, everyMs: 1000 } });

@@ -2,7 +2,7 @@ import { systemClock, type Clock } from './clock.js';
 import type { MachineLimits, MetricsDocument } from './document.js';
 import { PrometheusError } from './errors.js';
 import { findFlags } from './flags.js';
-import { waitForLastScrape, type LastScrape, type ScrapeWait } from './last-scrape.js';
+import { findLatestScrape, waitForLastScrape, type LastScrape, type ScrapeWait } from './last-scrape.js';
 import type { PrometheusClient, Series } from './prometheus-client.js';
 import { fillQuery } from './queries.js';
 import { alignToEnd, chooseResolution, splitRange, type QueryRange } from './range.js';
@@ -23,6 +23,8 @@ export interface CollectRequest extends ScrapeWait {
   aggregates?: NonNullable<MetricsDocument['aggregates']>;
   limits?: MachineLimits;
   oomKills?: number;
+  /** With the samples that are there now, for somebody who waits: neither the last scrape nor sums and flags. */
+  early?: boolean;
   rules?: readonly FlagRule[];
 }
 
@@ -39,7 +41,7 @@ export async function collectMetrics(
 ): Promise<MetricsDocument> {
   // A Prometheus that refuses even this refuses the queries, too, and they say why.
   const last = await unlessRefused(
-    () => waitForLastScrape({ prometheus, clock, signal }, request),
+    () => (request.early === true ? findLatestScrape : waitForLastScrape)({ prometheus, clock, signal }, request),
     (): LastScrape => ({
       endMs: request.window.endMs,
     }),
@@ -55,9 +57,10 @@ export async function collectMetrics(
       fillQuery(template, request.selector, intervalMs),
     ]),
   );
-  const answers = await queryAll(prometheus, queries, alignToEnd(window, stepMs), signal);
+  const range = alignToEnd(window, stepMs);
+  const answers = await queryAll(prometheus, queries, range, { atOnce: request.early === true, signal });
   const facts =
-    answers.outcome === 'samples'
+    answers.outcome === 'samples' && request.early !== true
       ? await findFacts(prometheus, request, { ...last, window, intervalMs }, signal)
       : NOTHING;
   return toDocument(request, {
@@ -74,25 +77,33 @@ export async function collectMetrics(
 
 type Answers = Pick<MetricsDocument, 'series' | 'skipped' | 'outcome'>;
 
-/** One after another: a job's metrics are in no hurry, and Prometheus serves people too. */
+/** One after another where nobody waits: Prometheus serves people too. The client has its own bound (`metrics.maxQueries`). */
 async function queryAll(
   prometheus: PrometheusClient,
   queries: Record<string, string>,
   range: QueryRange,
-  signal: AbortSignal,
+  { atOnce, signal }: { atOnce: boolean; signal: AbortSignal },
 ): Promise<Answers> {
-  const series: Answers['series'] = [];
-  const skipped: Answers['skipped'] = [];
-  for (const [query, text] of Object.entries(queries)) {
+  const ask = async ([query, text]: [string, string]): Promise<Pick<Answers, 'series' | 'skipped'>> => {
     try {
       const found = await queryInRanges(prometheus, text, range, signal);
-      series.push(...found.map(({ labels, values }) => ({ query, labels, values })));
+      return { series: found.map(({ labels, values }) => ({ query, labels, values })), skipped: [] };
     } catch (error) {
       if (!(error instanceof PrometheusError) || error.retryable) throw error;
-      skipped.push({ query, reason: error.message });
+      return { series: [], skipped: [{ query, reason: error.message }] };
     }
-  }
-  return { series, skipped, outcome: outcomeOf(series, skipped, Object.keys(queries).length) };
+  };
+  const asked = Object.entries(queries);
+  const answers = atOnce ? await Promise.all(asked.map(ask)) : await inTurn(asked, ask);
+  const series = answers.flatMap((answer) => answer.series);
+  const skipped = answers.flatMap((answer) => answer.skipped);
+  return { series, skipped, outcome: outcomeOf(series, skipped, asked.length) };
+}
+
+async function inTurn<T, U>(items: readonly T[], work: (item: T) => Promise<U>): Promise<U[]> {
+  const results: U[] = [];
+  for (const item of items) results.push(await work(item));
+  return results;
 }
 
 /** When every query was refused nothing is known of whether there are samples. */

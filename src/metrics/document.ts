@@ -32,7 +32,7 @@ export const MetricsDocument = z.object({
   engine: z.string(),
   /** `no_samples`: Prometheus answered, and has nothing of this machine in the window. `refused`: it refused every query. */
   outcome: z.enum(['samples', 'no_samples', 'refused']),
-  /** From the beginning of provisioning to the last scrape that covers the script's end. */
+  /** From the beginning of provisioning to the last scrape that covers the script's end; of an incomplete one to the last before it. */
   window: z.object({ startMs: z.number(), endMs: z.number() }),
   stepMs: z.number(),
   /** How often Prometheus scraped the machine, as far as its samples tell. */
@@ -58,8 +58,15 @@ export const MetricsDocument = z.object({
   /** Steps whose container was killed by the kernel for its memory. */
   oomKills: z.number().optional(),
   collectedAtMs: z.number(),
+  /**
+   * False: written when the script had just ended, before the last scrape; sums and flags are still to come. A later collection
+   * replaces it.
+   */
+  complete: z.literal(false).optional(),
   /** Where GitLab's artifact went: to the coordinator, or no further than the store. */
   delivery: z.enum(['uploaded', 'stored']).optional(),
+  /** Where the coordinator's copy ends: at the last scrape before the script's end. */
+  uploadedUntilMs: z.number().optional(),
 });
 export type MetricsDocument = z.infer<typeof MetricsDocument>;
 

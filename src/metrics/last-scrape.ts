@@ -64,6 +64,24 @@ export async function waitForLastScrape(
   }
 }
 
+/**
+ * Where the samples end that are there now, without a wait: the last scrape, and the script's end where none is known.
+ */
+export async function findLatestScrape(
+  { prometheus, clock, signal }: { prometheus: PrometheusClient; clock: Clock; signal: AbortSignal },
+  wait: Omit<ScrapeWait, 'scrapeWaitMs'>,
+): Promise<LastScrape> {
+  const { endMs } = wait.window;
+  const probe = probeFor(wait.queries);
+  if (probe === undefined) return { endMs };
+  const timesMs = await scrapeTimes(prometheus, { ...wait, probe }, Math.min(clock.now(), endMs), signal);
+  const scrapeIntervalMs = intervalOf(timesMs);
+  return {
+    endMs: timesMs.at(-1) ?? endMs,
+    ...(scrapeIntervalMs === undefined ? {} : { scrapeIntervalMs }),
+  };
+}
+
 function probeFor(queries: MetricQueries): string | undefined {
   const all = Object.values(queries);
   const prefix = Object.keys(PROBES).find((start) => all.some((query) => new RegExp(`\\b${start}`).test(query)));
@@ -73,7 +91,7 @@ function probeFor(queries: MetricQueries): string | undefined {
 /** The times of the machine's raw samples before a moment, ascending. With several scrapers, those of the busiest. */
 async function scrapeTimes(
   prometheus: PrometheusClient,
-  { selector, window, probe }: ScrapeWait & { probe: string },
+  { selector, window, probe }: Omit<ScrapeWait, 'scrapeWaitMs'> & { probe: string },
   atMs: number,
   signal: AbortSignal,
 ): Promise<number[]> {

@@ -65,6 +65,14 @@ describe('renderMetrics', () => {
     expect(renderMetrics(documentOf({ coverage: 0.95 }), { width: 80, tty: false })).not.toContain('Prometheus');
   });
 
+  it('tells what is missing at the end, here or in the copy of GitLab', () => {
+    const render = (changes: Partial<MetricsDocument>) => renderMetrics(documentOf(changes), { width: 80, tty: false });
+
+    expect(render({ complete: false })).toContain('Up to the last scrape before the end of the script');
+    expect(render({ uploadedUntilMs: (T0 + 16) * 1000 })).toContain("GitLab's artifact ends 4.0 s earlier");
+    expect(render({ uploadedUntilMs: (T0 + 20) * 1000 })).not.toContain('GitLab');
+  });
+
   it('draws nothing but text without a terminal', () => {
     expect(renderMetrics(documentOf(), { width: 80, tty: false, color: false })).toMatch(/^[\x20-\x7e\n]*$/);
   });

@@ -31,7 +31,7 @@ export function renderMetrics(document: MetricsDocument, options: ChartOptions, 
     .filter((query) => document.series.some((series) => series.query === query && series.values.length > 0))
     .map((query, index) => renderQuery(document, query, options, COLORS[index % COLORS.length] ?? '36'));
   const gap = options.tty ? '\n' : '';
-  return [...graphs, renderStages(document, options), renderCoverage(document), ...skipped]
+  return [...graphs, renderStages(document, options), renderCoverage(document), renderEnd(document), ...skipped]
     .filter((part) => part !== '')
     .join(gap);
 }
@@ -69,6 +69,14 @@ function totalOf({ totals = {} }: MetricsDocument, query: string): string {
 function renderCoverage({ coverage }: MetricsDocument): string {
   if (coverage === undefined || coverage >= WHOLE) return '';
   return `Prometheus has samples for ${String(Math.round(coverage * 100))} % of the time.\n`;
+}
+
+/** What is missing at the end, here or in the coordinator's copy. */
+function renderEnd({ complete, window, uploadedUntilMs }: MetricsDocument): string {
+  if (complete === false)
+    return 'Up to the last scrape before the end of the script; what came after it is not there yet.\n';
+  if (uploadedUntilMs === undefined || uploadedUntilMs >= window.endMs) return '';
+  return `GitLab's artifact ends ${((window.endMs - uploadedUntilMs) / 1000).toFixed(1)} s earlier: it was sent with the job.\n`;
 }
 
 /** A bar a stage, under the graphs and to the same scale. */

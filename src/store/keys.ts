@@ -26,10 +26,10 @@ export const jobKeys = {
   status: (job: string) => jobKey(job, 'status.json'),
   /** Where a part whose beginning was uncertain begins. */
   traceBase: (job: string, part: number) => jobKey(job, 'trace-base', String(part)),
-  /** The artifact as GitLab knows it. */
+  /** The artifact as GitLab knows it, or would, had it been sent in time. */
   metricsReferee: (job: string) => jobKey(job, 'metrics_referee.json'),
-  /** The same, as it is sent. */
-  metricsRefereeGzip: (job: string) => jobKey(job, 'metrics_referee.json.gz'),
+  /** The same, as it is sent: of the machine of an attempt, and written once. */
+  metricsRefereeGzip: (job: string, attempt: number) => jobKey(job, 'metrics_referee', `${String(attempt)}.json.gz`),
   /** What a collection needs to know; kept so that it can be replayed. */
   metricsRequest: (job: string) => jobKey(job, 'metrics.request.json'),
   /** Attempts of an activity that went wrong, for `holdfast show`. */

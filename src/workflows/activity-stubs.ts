@@ -92,13 +92,25 @@ export function coordinatorActivities(taskQueue: string, budgetMs: number, summa
 
 /** `giveUpAfterMs` is the operator's patience with Prometheus. A pending retry shows in the UI with its last failure. */
 export function metricsActivities(giveUpAfterMs: number, summary: string) {
+  return proxyActivities<Pick<Activities, 'collectMetrics'>>(metricsOptions(giveUpAfterMs, summary));
+}
+
+/** Cancelled when nothing can be sent any more, and waited for: the collection that follows writes to the same places. */
+export function earlyMetricsActivities(giveUpAfterMs: number, summary: string) {
   return proxyActivities<Pick<Activities, 'collectMetrics'>>({
+    ...metricsOptions(giveUpAfterMs, summary),
+    cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+  });
+}
+
+function metricsOptions(giveUpAfterMs: number, summary: string): ActivityOptions {
+  return {
     scheduleToCloseTimeout: giveUpAfterMs,
     startToCloseTimeout: '2m',
     heartbeatTimeout: HEARTBEAT,
     retry: { initialInterval: '1s', backoffCoefficient: 2, maximumInterval: '1m' },
     summary,
-  });
+  };
 }
 
 function onEngine(taskQueue: string, machine: MachineRef, summary: string): ActivityOptions {

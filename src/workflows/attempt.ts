@@ -100,7 +100,7 @@ async function runSteps(job: JobContext, machine: Provisioned): Promise<Outcome>
   if (outcome.kind === 'success') outcome = await runMainSteps(job, machine, planned);
   const scriptEndedAtMs = Date.now();
 
-  job.startMetrics(machine, scriptEndedAtMs);
+  job.startMetrics(machine, scriptEndedAtMs, outcome);
   job.journal.finishing();
   if (prepared.kind === 'success' && planned.includes('after_script') && afterScriptRuns(job)) {
     outcome = worse(outcome, await runAfterScript(job, machine, outcome));

@@ -57,7 +57,7 @@ export async function ciJob(input: CiJobInput): Promise<CiJobResult> {
     nonce: () => uuid4(),
     background: (work) =>
       background.push(work.catch((error: unknown) => log.error('Background work failed', { error }))),
-    startMetrics: (machine, endedAtMs) => metrics.start(machine, endedAtMs),
+    startMetrics: (machine, endedAtMs, outcome) => metrics.start(machine, endedAtMs, outcome),
     held: (machine) => hold.wait(machine),
     markUnserved: (machine) => unserved.add(machine.machine),
     engineServed: (machine) => !unserved.has(machine.machine),

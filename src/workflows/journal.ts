@@ -172,6 +172,7 @@ export function openJournal(spec: JobSpec, steps: readonly string[]): Journal {
       return result;
     },
     metrics(state, reason, flags = []) {
+      const changed = status.metrics !== state;
       status.metrics = state;
       status.metricsReason = reason;
       if (result !== undefined) {
@@ -180,7 +181,7 @@ export function openJournal(spec: JobSpec, steps: readonly string[]): Journal {
         tell(status.state, `${sentenceOfState(status.state)} Metrics: ${state}${words}.`);
       }
       // Before the decision the state goes out with the final one: an event saved for each job.
-      if (isFinalJobState(status.state)) upsert({ HoldfastMetrics: state });
+      if (changed && isFinalJobState(status.state)) upsert({ HoldfastMetrics: state });
       if (flags.length > 0) upsertSearchAttributes([flagsAttribute(flags)]);
     },
     held(untilMs) {

@@ -1,20 +1,18 @@
-import { CancellationScope, isCancellation, log, sleep } from '@temporalio/workflow';
-import type { MetricsResult, Provisioned } from '../contracts/activities.js';
-import { coordinatorActivities, metricsActivities } from './activity-stubs.js';
+import { CancellationScope } from '@temporalio/workflow';
+import type { CollectMetricsInput, MetricsResult, Provisioned } from '../contracts/activities.js';
+import { metricsActivities } from './activity-stubs.js';
 import { messageOf } from './failure.js';
 import type { JobContext } from './job-context.js';
+import { offerMetrics, type MetricsOffer } from './metrics-offer.js';
+import { runsAgain, type Outcome } from './outcome.js';
 
-/**
- * Of a machine that lived no longer Prometheus has seen a sample at most: no graph is worth the wait of a job that was over in an
- * instant. Its metrics go to the store alone.
- */
-const WORTH_A_WAIT_MS = 2_000;
-/** An upload that was told to stop stops with its next heartbeat; one whose worker is dead must not hold up the job. */
-const STOP_MS = 3_000;
+/** Of a machine that lived no longer Prometheus has seen a sample at most: there is nothing to send yet when its job is over. */
+const WORTH_SENDING_MS = 2_000;
 
 /** Collection runs beside everything else and never fails the job (law 6). */
 export interface MetricsCollection {
-  start(machine: Provisioned, scriptEndedAtMs: number): void;
+  /** @param outcome what the script came to */
+  start(machine: Provisioned, scriptEndedAtMs: number, outcome: Outcome): void;
   /**
    * Give the coordinator's upload its chance: at most the configured grace, nothing for a job without a coordinator. After this
    * nothing is uploaded any more: the final status may go out.
@@ -25,104 +23,99 @@ export interface MetricsCollection {
 }
 
 export function createMetricsCollection(job: () => JobContext): MetricsCollection {
-  let collection: Promise<void> | undefined;
-  let graceMs = 0;
-  let graceOver = false;
-  let uploading: CancellationScope | undefined;
-  let uploaded: Promise<unknown> = Promise.resolve();
-  /** Attempt of the machine whose metrics are the job's. */
-  let latest = 0;
-  let graceEndsAtMs: number | undefined;
+  let collecting: CancellationScope | undefined;
+  let offer: { sent: MetricsOffer; graceMs: number } | undefined;
+  /** Of an earlier machine: its upload was told to stop, but may not have heard of it. */
+  let withdrawn: MetricsOffer | undefined;
+  /** The coordinator takes the artifact once: another machine's would be other bytes. */
+  let mayBeSent = true;
 
-  async function collect(context: JobContext, machine: Provisioned, endMs: number): Promise<void> {
-    try {
-      const result = await metricsActivities(
-        machine.metrics.giveUpAfterMs,
-        `metrics of ${machine.machine}`,
-      ).collectMetrics({
-        workflowId: machine.workflowId,
-        attempt: machine.attempt,
-        machine: machine.machine,
-        engine: machine.engine,
-        name: context.spec.name,
-        project: context.spec.project,
-        window: { startMs: machine.provisioningAtMs, endMs },
-        stages: [
-          { name: 'prepare_executor', startedAtMs: machine.provisioningAtMs, finishedAtMs: machine.readyAtMs },
-          ...context.journal.stages(),
-        ],
-        limits: machine.limits,
-        oomKills: context.journal.status.steps.filter((step) => step.oomKilled === true).length,
-        toCoordinator: context.coordinator !== undefined,
-      });
-      if (machine.attempt !== latest) return;
-      const told = (await isUploaded(context, result))
-        ? ({ state: 'uploaded', reason: 'sent with the job' } as const)
-        : { state: result.state, reason: result.reason };
-      if (machine.attempt === latest) context.journal.metrics(told.state, told.reason, result.flags);
-    } catch (error) {
-      if (machine.attempt === latest) context.journal.metrics('failed', messageOf(error));
-    }
+  /** First what the coordinator gets, then the rest: the two never write at the same time. */
+  async function collect(machine: Provisioned, request: CollectMetricsInput, scope: CancellationScope): Promise<void> {
+    const { journal } = job();
+    const uploaded = offer !== undefined && (await offer.sent.taken);
+    if (scope.consideredCancelled) return;
+    if (uploaded) journal.metrics('uploaded', 'sent with the job; the last scrape is still to come');
+    const told = await lastCollection(machine, request, uploaded);
+    if (!scope.consideredCancelled) journal.metrics(told.state, told.reason, told.flags);
   }
 
-  /** GitLab takes the artifact only while the job has no final status; what comes later stays in the store. */
-  async function isUploaded({ coordinator, ...context }: JobContext, { artifact }: MetricsResult): Promise<boolean> {
-    if (coordinator === undefined || artifact === undefined || graceOver) return false;
-    try {
-      const activities = coordinatorActivities(context.taskQueue, context.spec.timeoutMs, 'upload metrics');
-      const { workflowId } = context;
-      uploading = new CancellationScope();
-      // Before the grace has begun its whole length is to come.
-      const leftMs = graceEndsAtMs === undefined ? undefined : Math.max(1, graceEndsAtMs - Date.now());
-      const limit = leftMs === undefined ? {} : { limitMs: leftMs };
-      const upload = uploading.run(() =>
-        activities.deliverArtifacts({ workflowId, coordinator, artifacts: [artifact], ...limit }),
-      );
-      uploaded = upload.catch(() => undefined);
-      return (await upload).ok;
-    } catch (error) {
-      if (!isCancellation(error)) log.warn('The metrics could not be uploaded', { error });
-      return false;
-    }
-  }
-
-  function giveUpUpload(): void {
-    graceOver = true;
-    uploading?.cancel();
+  function offerOf(machine: Provisioned, request: CollectMetricsInput, outcome: Outcome): typeof offer {
+    const { coordinator, ...context } = job();
+    const { giveUpAfterMs, graceMs } = machine.metrics;
+    if (coordinator === undefined || !mayBeSent || graceMs === 0) return undefined;
+    if (request.window.endMs - machine.readyAtMs < WORTH_SENDING_MS) return undefined;
+    if (runsAgain(context.spec, outcome, machine.attempt) && context.interruptions.canceled() === undefined)
+      return undefined;
+    const sent = offerMetrics({ ...context, coordinator }, request, giveUpAfterMs, () => (mayBeSent = false));
+    return { sent, graceMs };
   }
 
   return {
-    coordinatorGone: giveUpUpload,
-    start(machine, scriptEndedAtMs) {
+    coordinatorGone() {
+      mayBeSent = false;
+      offer?.sent.giveUp();
+    },
+    start(machine, scriptEndedAtMs, outcome) {
       const context = job();
       // What an earlier machine of the job has still to say no longer counts, and is not sent any more.
-      latest = machine.attempt;
-      uploading?.cancel();
+      collecting?.cancel();
+      withdrawn = offer?.sent ?? withdrawn;
+      offer = undefined;
       if (context.journal.status.metrics !== 'pending') context.journal.metrics('pending', null);
       if (!machine.metrics.enabled) {
         context.journal.metrics('none', null);
         return;
       }
-      graceMs = context.coordinator === undefined || isTooShort(machine, scriptEndedAtMs) ? 0 : machine.metrics.graceMs;
-      collection = collect(context, machine, scriptEndedAtMs);
-      context.background(collection);
+      const scope = new CancellationScope();
+      collecting = scope;
+      const request = requestOf(context, machine, scriptEndedAtMs);
+      context.background(
+        scope.run(() => {
+          offer = offerOf(machine, request, outcome);
+          return collect(machine, request, scope);
+        }),
+      );
     },
     async waitGrace() {
       const { journal } = job();
-      if (collection === undefined && journal.status.metrics === 'pending')
+      if (collecting === undefined && journal.status.metrics === 'pending')
         journal.metrics('none', 'the job never had a machine');
-      if (collection !== undefined && graceMs > 0) {
-        graceEndsAtMs = Date.now() + graceMs;
-        await Promise.race([collection, sleep(graceMs, { summary: 'grace for the upload of metrics' })]);
-      }
-      giveUpUpload();
-      // What is being sent just now must not come after the final status.
-      if (uploading !== undefined)
-        await Promise.race([uploaded, sleep(STOP_MS, { summary: 'end of the upload of metrics' })]);
+      await Promise.all([offer?.sent.waitAtMost(offer.graceMs), withdrawn?.stop()]);
     },
   };
 }
 
-function isTooShort({ readyAtMs }: Provisioned, scriptEndedAtMs: number): boolean {
-  return scriptEndedAtMs - readyAtMs < WORTH_A_WAIT_MS;
+async function lastCollection(
+  machine: Provisioned,
+  request: CollectMetricsInput,
+  uploaded: boolean,
+): Promise<Pick<MetricsResult, 'state' | 'reason'> & { flags?: string[] }> {
+  const summary = `metrics of ${machine.machine}`;
+  try {
+    return await metricsActivities(machine.metrics.giveUpAfterMs, summary).collectMetrics(request);
+  } catch (error) {
+    const why = messageOf(error);
+    if (uploaded) return { state: 'uploaded', reason: `sent with the job; without the last scrape: ${why}` };
+    return { state: 'failed', reason: why };
+  }
+}
+
+function requestOf(context: JobContext, machine: Provisioned, endMs: number): CollectMetricsInput {
+  return {
+    workflowId: machine.workflowId,
+    attempt: machine.attempt,
+    machine: machine.machine,
+    engine: machine.engine,
+    name: context.spec.name,
+    project: context.spec.project,
+    window: { startMs: machine.provisioningAtMs, endMs },
+    stages: [
+      { name: 'prepare_executor', startedAtMs: machine.provisioningAtMs, finishedAtMs: machine.readyAtMs },
+      ...context.journal.stages(),
+    ],
+    limits: machine.limits,
+    oomKills: context.journal.status.steps.filter((step) => step.oomKilled === true).length,
+    toCoordinator: context.coordinator !== undefined,
+  };
 }

@@ -1,5 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { MetricsDocument } from '../../../src/metrics/document.js';
 import { jobKeys } from '../../../src/store/keys.js';
 import type { CoordinatorJob, StoredArtifact } from '../coordinator/job.js';
 import type { Stack } from '../stack.js';
@@ -168,6 +169,24 @@ async function ownShortcomings(expect: Expectation, { job, stack, workflowId }: 
     ...(job.reports.length === 0 || kept.equals(job.trace)
       ? []
       : ['the trace in the store is another than GitLab has']),
+    ...(expect.workflow === 'closed' ? await documentShortcomings({ job, stack, workflowId }) : []),
+  ];
+}
+
+/** What GitLab has of the metrics is the document's beginning, and the document knows how far that goes. */
+async function documentShortcomings({ job, stack, workflowId }: Omit<Told, 'key'>): Promise<string[]> {
+  const sent = job.artifacts.find(({ type }) => type === 'metrics_referee');
+  const kept = await stack.client.store.read(jobKeys.metrics(workflowId));
+  if (sent === undefined || kept === undefined) return [];
+  const { window, ...document } = MetricsDocument.parse(JSON.parse(kept.toString('utf8')));
+  const series = JSON.parse(unzipped(sent)) as Record<string, [number, string][]>;
+  const lastMs = Math.max(0, ...Object.values(series).flatMap((points) => points.map(([seconds]) => seconds * 1000)));
+  const untilMs = document.uploadedUntilMs ?? 0;
+  return [
+    ...differs('delivery in the metrics document', 'uploaded', document.delivery),
+    ...(document.complete === false ? ['the metrics document was never completed'] : []),
+    ...atMost('end of what GitLab has, in ms', untilMs, lastMs),
+    ...atMost('uploadedUntilMs', window.endMs, untilMs),
   ];
 }
 

@@ -177,10 +177,18 @@ async function untilMoment(moment: Moment, scene: Setting): Promise<void> {
       if ('keepAlives' in moment) return keepAlives >= moment.keepAlives;
       const told = await (await stack.client.job(scene.workflowId ?? '')).status().catch(() => undefined);
       if ('metrics' in moment) return told?.metrics === moment.metrics;
+      if ('samples' in moment) return (await samplesOf(told?.machine ?? '', stack)) >= moment.samples;
       return told?.steps.some(({ name, state }) => name === moment.step && state === 'running') === true;
     },
     PATIENCE_MS,
   );
+}
+
+async function samplesOf(machine: string, { prometheusUrl }: Stack): Promise<number> {
+  const query = `max(count_over_time(holdfast_machine_memory_bytes{machine="${machine}"}[10m]))`;
+  const response = await fetch(`${prometheusUrl}/api/v1/query?query=${encodeURIComponent(query)}`);
+  const { data } = (await response.json()) as { data: { result: { value: [number, string] }[] } };
+  return Number(data.result[0]?.value[1] ?? 0);
 }
 
 function theJob(job: CoordinatorJob | undefined): CoordinatorJob {

@@ -3,13 +3,14 @@ import { WorkflowFailedError } from '@temporalio/client';
 import { CancelledFailure } from '@temporalio/common';
 import type { CiJobInput, CiJobResult } from '../../../src/contracts/ci-job.js';
 import type { JobSpec } from '../../../src/contracts/job-spec.js';
-import { isFinalJobState, RELEASE_SIGNAL, type JobState } from '../../../src/contracts/names.js';
+import { isFinalJobState, RELEASE_SIGNAL, type JobState, type MetricsState } from '../../../src/contracts/names.js';
 import { parseJobObject } from '../../../src/job/job-file.js';
 import { jobFileToSpec } from '../../../src/job/to-spec.js';
 import { until } from '../../support/processes.js';
 import type { FakeJob, FakeWorld } from '../fake-world.js';
 import { expectedOf, type Expected } from './expected.js';
 import { hasJobLimit, type JobHistory } from './job-history.js';
+import type { FakeMetrics } from './metrics.js';
 import { JOB_LIMIT_MS, playJob, type Played } from './played-job.js';
 
 /** A job that is not closed by then never will be: every limit and every patience in a history is shorter. */
@@ -35,7 +36,7 @@ export async function checkHistory(world: FakeWorld, history: JobHistory): Promi
     await endHold(job, history, expected, compare);
     const closed = await inTime(closingOf(job));
     compare('the workflow was canceled', closed.canceled, expected.canceled);
-    await compareResults(job, played, closed.result, { expected, compare });
+    await compareResults(job, played, closed.result, { history, expected, compare });
   } catch (error) {
     problems.push(`${String(error)}; it did: ${played.calls.join(', ')}; expected: ${expected.calls.join(', ')}`);
     await job.handle.terminate().catch(() => undefined);
@@ -43,6 +44,11 @@ export async function checkHistory(world: FakeWorld, history: JobHistory): Promi
   compare('what was done', played.calls, expected.calls);
   compare('machines handed over', played.machines, expected.machines);
   compare('machines released', played.released.toSorted(), expected.machines);
+  compare(
+    'metrics collected of the machine that counts',
+    expected.measured === undefined || history.metrics === 'off' || played.metrics.collected.has(expected.measured),
+    true,
+  );
   compare('final reports', played.reports, [reportOf(expected)]);
   compare(
     'final states told to the coordinator',
@@ -61,9 +67,9 @@ function reportOf({ state, failureReason, exitCode }: Expected) {
 
 async function compareResults(
   job: FakeJob,
-  { answers }: Played,
+  { answers, metrics }: Played,
   returned: CiJobResult | undefined,
-  { expected, compare }: { expected: Expected; compare: Compare },
+  { history, expected, compare }: { history: JobHistory; expected: Expected; compare: Compare },
 ): Promise<void> {
   const { state, failureReason, exitCode, allowedToFail } = expected;
   const wanted = { state, failureReason, exitCode, allowedToFail };
@@ -71,10 +77,17 @@ async function compareResults(
   compare('the status', pick(status), wanted);
   if (returned !== undefined) compare('the result', pick(returned), wanted);
   for (const answer of answers) compare('an answer to a client', pick(await answer.result()), wanted);
-  compare('metrics that never end', status.metrics === 'pending', false);
+  compare('the state of the metrics', status.metrics, metricsOf(history, expected, metrics));
   const states = await statesOf(job);
   compare('final states in visibility', states.filter(isFinalJobState), [state]);
   compare('the last state in visibility', states.at(-1), state);
+}
+
+/** Whether the coordinator got them in time is a matter of chance; what is told of it is not. */
+function metricsOf({ metrics, coordinator }: JobHistory, { measured }: Expected, { sent }: FakeMetrics): MetricsState {
+  if (metrics === 'off' || measured === undefined) return 'none';
+  if (metrics === 'failing' || metrics === 'hanging') return 'failed';
+  return coordinator && sent() !== measured ? 'stored' : 'uploaded';
 }
 
 function pick({ state, failureReason, exitCode, allowedToFail }: Omit<CiJobResult, 'state'> & { state: JobState }) {

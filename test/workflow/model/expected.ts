@@ -13,13 +13,15 @@ export interface Verdict {
   exitCode: number | null;
 }
 
-/** What must have happened in the end; metrics have no part in it. */
+/** What must have happened in the end; how the metrics fare has no part in it. */
 export interface Expected extends Verdict {
   allowedToFail: boolean;
   /** `<attempt> <what>`, in order: everything that is done for the job, save trace, metrics and release. */
   calls: string[];
   /** Machines that must have been released, once each. */
   machines: number[];
+  /** Attempt whose machine's metrics are the job's; undefined: no machine ever ran anything. */
+  measured: number | undefined;
   /** The last machine is kept for debugging. */
   held: boolean;
   /** The final status that the coordinator hears; undefined: none. */
@@ -51,6 +53,7 @@ export function expectedOf(history: JobHistory): Expected {
   let released = false;
   let talking = history.coordinator && history.report === 'ok';
   let artifacts = false;
+  let measured: number | undefined;
 
   function raise(kind: Ending): void {
     if (kind !== 'job limit') everCanceled = true;
@@ -138,6 +141,7 @@ export function expectedOf(history: JobHistory): Expected {
       return CANCELED;
     }
     machines.push(attempt);
+    measured = attempt;
 
     const prepared = prepare();
     let verdict = prepared;
@@ -196,6 +200,7 @@ export function expectedOf(history: JobHistory): Expected {
       (history.allowFailure === 'yes' || (history.allowFailure === 'exit code 3' && exitCode === 3)),
     calls,
     machines,
+    measured,
     held: mayHold && !released,
     told: talking ? verdict.state : undefined,
     canceled: verdict.state === 'canceled' && workflowCanceled,

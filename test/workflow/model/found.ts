@@ -114,4 +114,12 @@ export const FOUND: Found[] = [
     ),
     ends: { state: 'success', failureReason: null, told: 'success', machines: [1, 2] },
   },
+  {
+    name: 'metrics that are being sent when their machine is lost after the script keep no job open',
+    history: plain(
+      { coordinator: true, artifacts: true, interruptible: true, metricsUpload: 'hanging' },
+      { upload_artifacts: 'broken' },
+    ),
+    ends: { state: 'success', failureReason: null, told: 'success', machines: [1, 2] },
+  },
 ];

@@ -1,4 +1,3 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import { Context } from '@temporalio/activity';
 import { ApplicationFailure, CancelledFailure } from '@temporalio/common';
 import type { WorkflowHandle, WorkflowUpdateHandle } from '@temporalio/client';
@@ -27,6 +26,7 @@ import {
   type Point,
   type StepPlan,
 } from './job-history.js';
+import { createFakeMetrics, type FakeMetrics } from './metrics.js';
 
 const CANCEL_REQUESTED = temporal.api.enums.v1.PendingActivityState.PENDING_ACTIVITY_STATE_CANCEL_REQUESTED;
 
@@ -54,6 +54,7 @@ export interface Played {
   /** What must never be: a script that is started twice, a machine that is used after its end. */
   misdeeds: string[];
   answers: WorkflowUpdateHandle<CiJobResult>[];
+  metrics: FakeMetrics;
   /** The machine that this ran on was too slow for the limits to mean what they are meant to. */
   slow(): boolean;
 }
@@ -76,10 +77,10 @@ export function playJob(history: JobHistory): Played {
   const jobLimitSpent = new Set<number>();
   const sent = new Set<JobEvent>();
   let slow = false;
-  let finished: () => void = () => undefined;
-  const end = new Promise<void>((resolve) => (finished = resolve));
   let begin: (handle: WorkflowHandle) => void = () => undefined;
   const workflow = new Promise<WorkflowHandle>((resolve) => (begin = resolve));
+
+  const metrics = createFakeMetrics(history, obey, (what) => misdeeds.push(what));
 
   function planOf(attempt: number): MachinePlan {
     const plan = history.machines[attempt - 1];
@@ -269,7 +270,8 @@ export function playJob(history: JobHistory): Played {
     reports,
     misdeeds,
     answers,
-    slow: () => slow,
+    metrics,
+    slow: () => slow || metrics.slow(),
     behaviour: {
       provisionMachine: provision,
       runStep,
@@ -287,15 +289,9 @@ export function playJob(history: JobHistory): Played {
         await Promise.resolve();
         if (history.release === 'retried' && isFirst()) throw new Error('the engine is busy');
       },
-      async collectMetrics({ toCoordinator }) {
-        if (history.metrics === 'failing') throw new Error('Prometheus does not answer');
-        if (history.metrics === 'hanging') return await obey();
-        if (history.metrics === 'late') await end.then(() => delay(50));
-        const sample = toCoordinator ? { artifact: artifact('metrics_referee') } : {};
-        return { state: toCoordinator ? 'stored' : 'uploaded', outcome: 'stored', reason: '', flags: [], ...sample };
-      },
+      ...metrics.behaviour,
       async deliverArtifacts({ artifacts }) {
-        if (artifacts.some(({ type }) => type === 'metrics_referee')) return await uploadMetrics(history, obey);
+        if (artifacts.some(({ type }) => type === 'metrics_referee')) return await metrics.upload();
         const attempt = Math.max(...calls.map((call) => Number.parseInt(call)));
         asked(attempt, 'deliver');
         if ((await arrive(attempt, 'deliver')) && (await isCanceled())) return await obey();
@@ -309,7 +305,7 @@ export function playJob(history: JobHistory): Played {
         await arrive(attempt, 'finish');
         if (history.finish === 'retried' && isFirst()) throw new Error('the store is full');
         coordinator.stored(report.state);
-        finished();
+        metrics.finished();
         return { traceBytes: trace.offset + text.length };
       },
       reportToCoordinator: () =>
@@ -339,12 +335,6 @@ function filesEnd(end: FilesEnd): FilesResult {
   if (end === 'retried' && Context.current().info.attempt === 1) throw new Error('the store is busy');
   const now = Date.now();
   return { ok: end !== 'not ok', text: '', startedAtMs: now, finishedAtMs: now, attempts: 1 };
-}
-
-async function uploadMetrics({ metricsUpload }: JobHistory, obey: () => Promise<never>) {
-  if (metricsUpload === 'hanging') return await obey();
-  if (metricsUpload === 'broken') throw ApplicationFailure.nonRetryable('it is too large');
-  return { ok: true, text: '' };
 }
 
 function artifact(type: string): ArtifactStatus {

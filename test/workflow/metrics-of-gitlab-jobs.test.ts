@@ -1,0 +1,233 @@
+import { Context } from '@temporalio/activity';
+import { ApplicationFailure } from '@temporalio/common';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { CollectMetricsInput, DeliverInput, MetricsResult, Provisioned } from '../../src/contracts/activities.js';
+import type { Coordinator } from '../../src/contracts/ci-job.js';
+import { JobFileSchema } from '../../src/job/job-file.js';
+import { jobFileToSpec } from '../../src/job/to-spec.js';
+import { until } from '../support/processes.js';
+import { exited, provisioned, startFakeWorld, type Behaviour, type FakeJob, type FakeWorld } from './fake-world.js';
+
+let world: FakeWorld;
+
+beforeAll(async () => {
+  world = await startFakeWorld();
+});
+
+afterAll(() => world.close());
+
+const COORDINATOR: Coordinator = {
+  kind: 'gitlab',
+  entry: 'test',
+  url: 'https://gitlab.example.com',
+  jobId: 1,
+  token: 'token',
+  failureReasons: [],
+  traceSections: true,
+};
+
+const ARTIFACT = {
+  name: 'metrics_referee.json',
+  type: 'metrics_referee',
+  format: 'gzip',
+  bytes: 10,
+  files: 1,
+  key: 'kept/metrics',
+} as const;
+const EARLY: MetricsResult = { state: 'stored', outcome: 'stored', reason: '', flags: [], artifact: ARTIFACT };
+const WHOLE: MetricsResult = { state: 'uploaded', outcome: 'uploaded', reason: 'all of it', flags: ['busy'] };
+const UNSENT: MetricsResult = { state: 'stored', outcome: 'stored', reason: 'not sent', flags: [] };
+
+/** A job of GitLab whose machine is older than its first scrapes. GitLab keeps it open until it has the final status. */
+async function start(
+  behaviour: Behaviour,
+  { job = {}, machine = {} }: { job?: object; machine?: Partial<Provisioned> } = {},
+): Promise<FakeJob> {
+  let finished: () => void = () => undefined;
+  const end = new Promise<void>((resolve) => (finished = resolve));
+  const spec = jobFileToSpec(JobFileSchema.parse({ script: ['true'], ...job }));
+  return await world.start(
+    {},
+    {
+      provisionMachine: (input) => Promise.resolve(provisioned(input, { readyAtMs: Date.now() - 10_000, ...machine })),
+      finishJob: ({ trace, text }) => {
+        finished();
+        return Promise.resolve({ traceBytes: trace.offset + text.length });
+      },
+      reportToCoordinator: async () => {
+        await end;
+        return { kind: 'delivered', coordinatorState: 'success' };
+      },
+      ...behaviour,
+    },
+    { input: { spec, coordinator: COORDINATOR } },
+  );
+}
+
+function isEarly(input: unknown): boolean {
+  return (input as CollectMetricsInput).early === true;
+}
+
+/** The activities that matter here, in the order of their start. */
+function order({ calls }: FakeJob): string[] {
+  return calls.flatMap(({ activity, input }) => {
+    if (activity === 'collectMetrics') return [isEarly(input) ? 'early' : 'last'];
+    if (activity === 'deliverArtifacts') return [`send ${(input as DeliverInput).artifacts[0]?.key ?? ''}`];
+    return activity === 'finishJob' ? ['finish'] : [];
+  });
+}
+
+describe('metrics of a job of GitLab', () => {
+  it('are sent before the final status, which does not wait for the last scrape', async () => {
+    let scraped: () => void = () => undefined;
+    const lastScrape = new Promise<void>((resolve) => (scraped = resolve));
+    const job = await start({
+      collectMetrics: async (input) => {
+        if (input.early === true) return EARLY;
+        await lastScrape;
+        return WHOLE;
+      },
+    });
+
+    expect(await job.result()).toMatchObject({ state: 'success', metrics: 'uploaded' });
+    expect(await job.status()).toMatchObject({
+      metrics: 'uploaded',
+      metricsReason: expect.stringMatching(/still to come/),
+    });
+    scraped();
+    await job.handle.result();
+
+    expect(order(job).filter((name) => name !== 'last')).toEqual(['early', 'send kept/metrics', 'finish']);
+    expect(order(job).indexOf('last')).toBeGreaterThan(order(job).indexOf('send kept/metrics'));
+    expect(await job.status()).toMatchObject({ metrics: 'uploaded', metricsReason: 'all of it' });
+    const { searchAttributes } = await job.handle.describe();
+    expect(searchAttributes).toMatchObject({ HoldfastMetrics: ['uploaded'], HoldfastFlags: ['busy'] });
+  });
+
+  it('that nobody can be asked for hold up the final status for the grace, then are collected once more', async () => {
+    let earlyOpen = false;
+    let atOnce = false;
+    const job = await start(
+      {
+        collectMetrics: async (input) => {
+          if (input.early !== true) {
+            atOnce ||= earlyOpen;
+            return UNSENT;
+          }
+          earlyOpen = true;
+          try {
+            return await Context.current().cancelled;
+          } finally {
+            earlyOpen = false;
+          }
+        },
+      },
+      { machine: { metrics: { enabled: true, graceMs: 300, giveUpAfterMs: 60_000 } } },
+    );
+
+    expect(await job.result()).toMatchObject({ state: 'success' });
+    expect(await job.handle.result()).toMatchObject({ state: 'success', metrics: 'stored' });
+    expect(order(job).filter((name) => name === 'early')).toHaveLength(1);
+    expect(order(job)).toContain('last');
+    expect(atOnce).toBe(false);
+    expect(job.names()).not.toContain('deliverArtifacts');
+  });
+
+  it('of which there are no samples yet hold up nothing', async () => {
+    const job = await start({
+      collectMetrics: ({ early }) =>
+        Promise.resolve(
+          early === true ? { state: 'pending', outcome: 'no_samples', reason: 'nothing yet', flags: [] } : UNSENT,
+        ),
+    });
+
+    expect(await job.handle.result()).toMatchObject({ state: 'success', metrics: 'stored' });
+    expect(job.names()).not.toContain('deliverArtifacts');
+  });
+
+  it.each([
+    ['that GitLab does not take', { ok: false, text: '' }],
+    ['whose GitLab is away', { ok: false, text: '', gaveUp: 'no answer' }],
+  ])('%s change nothing', async (_what, delivered) => {
+    const job = await start({
+      collectMetrics: ({ early }) => Promise.resolve(early === true ? EARLY : UNSENT),
+      deliverArtifacts: () => Promise.resolve(delivered),
+    });
+
+    expect(await job.handle.result()).toMatchObject({ state: 'success', metrics: 'stored' });
+    expect(await job.status()).toMatchObject({ metricsReason: 'not sent' });
+  });
+
+  it('that were sent stay sent when the last scrape cannot be had, and say so', async () => {
+    const job = await start(
+      {
+        collectMetrics: ({ early }) =>
+          early === true ? Promise.resolve(EARLY) : Promise.reject(new Error('Prometheus does not answer')),
+      },
+      { machine: { metrics: { enabled: true, graceMs: 1_000, giveUpAfterMs: 1_500 } } },
+    );
+
+    expect(await job.handle.result()).toMatchObject({ state: 'success', metrics: 'uploaded' });
+    expect(await job.status()).toMatchObject({
+      metricsReason: expect.stringMatching(/^sent with the job; without the last/),
+    });
+  });
+
+  it.each<[string, Partial<Provisioned>]>([
+    ['was over in an instant', { readyAtMs: Date.now() + 3_600_000 }],
+    ['has no grace', { metrics: { enabled: true, graceMs: 0, giveUpAfterMs: 60_000 } }],
+  ])('that %s go to the store alone', async (_what, machine) => {
+    const job = await start({ collectMetrics: () => Promise.resolve(UNSENT) }, { machine });
+
+    expect(await job.handle.result()).toMatchObject({ metrics: 'stored' });
+    expect(order(job).filter((name) => name !== 'finish')).toEqual(['last']);
+  });
+});
+
+describe('metrics of a job of GitLab whose machine was lost', () => {
+  const attemptOf = (call: { input: unknown }) => (call.input as CollectMetricsInput).attempt;
+
+  it('in its script are sent of the next machine alone', async () => {
+    const job = await start(
+      {
+        runStep: ({ attempt }) =>
+          Promise.resolve(attempt === 1 ? { kind: 'lost', reason: 'its container is gone', attempts: 1 } : exited(0)),
+        collectMetrics: ({ early }) => Promise.resolve(early === true ? EARLY : WHOLE),
+      },
+      { job: { interruptible: true } },
+    );
+
+    expect(await job.handle.result()).toMatchObject({ state: 'success', metrics: 'uploaded' });
+    const early = job.calls.filter(({ activity, input }) => activity === 'collectMetrics' && isEarly(input));
+    expect(early.map(attemptOf)).toEqual([2]);
+  });
+
+  it('after its script are sent once: another machine has other bytes', async () => {
+    let sent = false;
+    const job = await start(
+      {
+        deliverArtifacts: () => {
+          sent = true;
+          return Promise.resolve({ ok: true, text: '' });
+        },
+        uploadArtifacts: async ({ attempt }) => {
+          const now = Date.now();
+          if (attempt > 1)
+            return { ok: true, text: '', startedAtMs: now, finishedAtMs: now, attempts: 1, artifacts: [] };
+          await until('the metrics of the first machine', () => sent);
+          throw ApplicationFailure.create({
+            message: 'lost',
+            nonRetryable: true,
+            details: [{ reason: 'runner_system_failure', message: 'the machine is gone' }],
+          });
+        },
+        collectMetrics: ({ early }) => Promise.resolve(early === true ? EARLY : WHOLE),
+      },
+      { job: { interruptible: true, artifacts: { paths: ['x'] } } },
+    );
+
+    expect(await job.handle.result()).toMatchObject({ state: 'success' });
+    expect((await job.status()).attempts).toBe(2);
+    expect(order(job).filter((name) => name.startsWith('send'))).toHaveLength(1);
+  });
+});
