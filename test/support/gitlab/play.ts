@@ -178,7 +178,8 @@ async function untilMoment(moment: Moment, scene: Setting): Promise<void> {
       const told = await (await stack.client.job(scene.workflowId ?? '')).status().catch(() => undefined);
       if ('metrics' in moment) return told?.metrics === moment.metrics;
       if ('samples' in moment) return (await samplesOf(told?.machine ?? '', stack)) >= moment.samples;
-      return told?.steps.some(({ name, state }) => name === moment.step && state === 'running') === true;
+      // A short one may be over before somebody looks.
+      return told?.steps.some(({ name, state }) => name === moment.step && state !== 'pending') === true;
     },
     PATIENCE_MS,
   );

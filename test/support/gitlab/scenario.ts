@@ -39,7 +39,7 @@ const Moment = z.union([
   z.strictObject({ held: z.literal(true) }).describe('GitLab holds a request of the poller: the next job goes there'),
   z.strictObject({ metrics: z.string() }).describe('what holdfast show says of the metrics'),
   z.strictObject({ samples: z.int() }).describe('Prometheus has so many samples of the machine'),
-  z.strictObject({ step: z.string() }).describe('the workflow is at this step'),
+  z.strictObject({ step: z.string() }).describe('the workflow has come to this step'),
 ]);
 export type Moment = z.infer<typeof Moment>;
 
