@@ -33,6 +33,8 @@ try {
 /** Who ran it is nobody's business. */
 function withoutHost<T>(value: T): T {
   if (Array.isArray(value)) return value.map((entry: unknown) => withoutHost(entry)) as T;
+  // Also in the name of the queue that a worker keeps for the workflows it has in memory.
+  if (typeof value === 'string' && /^\d+@/.test(value)) return 'recorded' as T;
   if (typeof value !== 'object' || value === null) return value;
   return Object.fromEntries(
     Object.entries(value).map(([key, inner]) => [key, key === 'identity' ? 'recorded' : withoutHost(inner as unknown)]),

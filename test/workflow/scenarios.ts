@@ -1,6 +1,10 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import type { MetricsResult } from '../../src/contracts/activities.js';
+import type { ArtifactStatus, Coordinator } from '../../src/contracts/ci-job.js';
+import { JobFileSchema } from '../../src/job/job-file.js';
+import { jobFileToSpec } from '../../src/job/to-spec.js';
 import { until } from '../support/processes.js';
-import { exited, stoppable, type FakeJob, type FakeWorld } from './fake-world.js';
+import { exited, provisioned, stoppable, type FakeJob, type FakeWorld } from './fake-world.js';
 
 /** One closed job a scenario; `scripts/record-histories.ts` keeps their histories for the replay tests. */
 export const SCENARIOS: Record<string, (world: FakeWorld) => Promise<FakeJob>> = {
@@ -52,4 +56,46 @@ export const SCENARIOS: Record<string, (world: FakeWorld) => Promise<FakeJob>> =
       },
     );
   },
+  async 'metrics of a job of gitlab'(world) {
+    let told: () => void = () => undefined;
+    const end = new Promise<void>((resolve) => (told = resolve));
+    const found: MetricsResult = { state: 'stored', outcome: 'stored', reason: '', flags: [] };
+    return await world.start(
+      {},
+      {
+        provisionMachine: (input) => Promise.resolve(provisioned(input, { readyAtMs: Date.now() - 10_000 })),
+        collectMetrics: ({ early }) => Promise.resolve(early === true ? { ...found, artifact: METRICS } : found),
+        finishJob: ({ trace, text }) => {
+          told();
+          return Promise.resolve({ traceBytes: trace.offset + text.length });
+        },
+        reportToCoordinator: async () => {
+          await end;
+          return { kind: 'delivered', coordinatorState: 'success' };
+        },
+      },
+      {
+        input: { job: undefined, spec: jobFileToSpec(JobFileSchema.parse({ script: ['true'] })), coordinator: GITLAB },
+      },
+    );
+  },
+};
+
+const METRICS: ArtifactStatus = {
+  name: 'metrics_referee.json',
+  type: 'metrics_referee',
+  format: 'gzip',
+  bytes: 10,
+  files: 1,
+  key: 'kept/metrics',
+};
+
+const GITLAB: Coordinator = {
+  kind: 'gitlab',
+  entry: 'test',
+  url: 'https://gitlab.example.com',
+  jobId: 1,
+  token: 'token',
+  failureReasons: [],
+  traceSections: true,
 };
