@@ -132,16 +132,28 @@ async function upload(
   signal: AbortSignal,
 ): Promise<UploadArtifactOutcome | { kind: 'missing' }> {
   const bytes = await store.size(artifact.key);
-  const content = await store.stream(artifact.key);
-  if (bytes === undefined || content === undefined) return { kind: 'missing' };
+  if (bytes === undefined) return { kind: 'missing' };
+  const { key, name, type, format, expireIn } = artifact;
   try {
-    const { name, type, format, expireIn } = artifact;
     return await job.uploadArtifact(
-      { name, type, format, bytes, content, ...(expireIn === undefined ? {} : { expireIn }) },
+      {
+        name,
+        type,
+        format,
+        bytes,
+        content: async () => {
+          const content = await store.stream(key);
+          if (content === undefined) throw new SpooledFileGoneError();
+          return content;
+        },
+        ...(expireIn === undefined ? {} : { expireIn }),
+      },
       signal,
     );
-  } finally {
-    // An exchange that broke off has not read it to its end.
-    content.destroy();
+  } catch (error) {
+    if (error instanceof SpooledFileGoneError) return { kind: 'missing' };
+    throw error;
   }
 }
+
+class SpooledFileGoneError extends Error {}

@@ -3,8 +3,8 @@ import { Context } from '@temporalio/activity';
 import type { Activities, DeliverResult } from '../contracts/activities.js';
 import type { Coordinator } from '../contracts/ci-job.js';
 import type { DependencySpec } from '../contracts/job-spec.js';
+import { unpackArchive } from '../files/unpack-archive.js';
 import { DamagedArchiveError } from '../files/unpack.js';
-import { unpackZip } from '../files/unzip.js';
 import { createBackoff } from '../gitlab/backoff.js';
 import { systemClock } from '../gitlab/clock.js';
 import { jobKeys } from '../store/keys.js';
@@ -130,7 +130,8 @@ async function extractOne(
   signal: AbortSignal,
 ): Promise<DeliverResult> {
   const warnings: string[] = [];
-  const tar = unpackZip(archive, (name, why) => warnings.push(warningLine(`${name} is not extracted: ${why}`)));
+  const refused = (name: string, why: string) => warnings.push(warningLine(`${name} is not extracted: ${why}`));
+  const tar = await unpackArchive(archive, refused);
   let broken: Error | undefined;
   tar.once('error', (error) => (broken = error));
   try {

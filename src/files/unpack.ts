@@ -14,8 +14,13 @@ export class DamagedArchiveError extends Error {
 /**
  * A cache archive as a tar stream that cannot write outside of the directory where it is unpacked: no absolute paths, no `..`, no
  * devices, no links that lead out, nothing below a link. What is left out is reported.
+ * @param options.foreign not made by us: owners and special modes are not kept
  */
-export function unpackTarGz(archive: Readable, refused: (name: string, why: string) => void): Readable {
+export function unpackTarGz(
+  archive: Readable,
+  refused: (name: string, why: string) => void,
+  options: { foreign?: boolean } = {},
+): Readable {
   const output = pack();
   let readError: Error | undefined;
   void (async () => {
@@ -29,7 +34,7 @@ export function unpackTarGz(archive: Readable, refused: (name: string, why: stri
     gunzip.once('error', (error) => tar.destroy(error));
     archive.pipe(gunzip).pipe(tar);
     for await (const entry of tar) {
-      const header = admit(entry.header);
+      const header = admit(options.foreign === true ? owned(entry.header) : entry.header);
       if (header === undefined) {
         entry.resume();
         continue;
@@ -48,6 +53,11 @@ export function unpackTarGz(archive: Readable, refused: (name: string, why: stri
   return Readable.from(output);
 }
 
+/** What somebody else has packed makes nobody the superuser. */
+function owned(header: Headers): Headers {
+  return { ...header, mode: (header.mode ?? 0o644) & 0o777, uid: 0, gid: 0, uname: '', gname: '' };
+}
+
 export function damaged(error: unknown): DamagedArchiveError {
   return new DamagedArchiveError(error instanceof Error ? error.message : String(error), { cause: error });
 }
@@ -64,7 +74,7 @@ export type Member = Pick<Headers, 'name' | 'type'> & Partial<Headers>;
 export function createGate(refused: (name: string, why: string) => void) {
   const links = new Set<string>();
   let bytes = 0;
-  return <M extends Member>(member: M, unreadable?: string): M | undefined => {
+  return (member: Member, unreadable?: string): Member | undefined => {
     bytes += member.size ?? 0;
     if (bytes > MAX_UNPACKED_BYTES) throw new Error('the archive unpacks to more than 20 GiB');
     const why = unreadable ?? refusal(member, links);
@@ -73,7 +83,10 @@ export function createGate(refused: (name: string, why: string) => void) {
       return undefined;
     }
     if (member.type === 'symlink') links.add(normal(member.name));
-    return { ...member, name: nameOf(member) };
+    // Records of the archive's own could give a member another name than the one that was looked at.
+    const header = { ...member, name: nameOf(member) };
+    delete header.pax;
+    return header;
   };
 }
 

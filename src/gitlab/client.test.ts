@@ -282,7 +282,7 @@ describe('artifacts', () => {
       format: 'zip',
       expireIn: '1 week',
       bytes: bytes.length,
-      content: Readable.from([bytes.subarray(0, 3), bytes.subarray(3)], { objectMode: false }),
+      content: () => Promise.resolve(Readable.from([bytes.subarray(0, 3), bytes.subarray(3)], { objectMode: false })),
     });
 
   it('go as one file of a form, byte for byte, options in the query', async () => {

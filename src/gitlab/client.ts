@@ -1,22 +1,21 @@
-import type { Readable } from 'node:stream';
 import { z } from 'zod';
-import { contentRange, dateMs, headerOf, retryAfterMs, sizeOfRange, updateIntervalMs } from './headers.js';
+import { errorText, parseJson, saidBy, unavailableOf } from './answers.js';
+import { contentRange, dateMs, headerOf, sizeOfRange } from './headers.js';
 import { openArchive } from './download.js';
 import type { Answer, Call, Endpoint, Http } from './http.js';
 import type { RunnerInfo } from './info.js';
-import { singleFileForm } from './multipart.js';
 import {
   isEnded,
   outcomeOfForbidden,
   type DownloadArtifactOutcome,
   type PatchTraceOutcome,
   type RequestJobOutcome,
-  type Said,
   type Unavailable,
   type UpdateJobOutcome,
   type UploadArtifactOutcome,
   type VerifyOutcome,
 } from './outcomes.js';
+import { sendArtifact, type ArtifactUpload } from './upload.js';
 
 /** GitLab's runner API with one runner token (gitlab-protocol section 1). One call is one request: callers decide on repeats. */
 export interface GitlabClient {
@@ -53,33 +52,16 @@ export interface JobUpdate {
   output?: { checksum: string; bytesize: number };
 }
 
-export interface ArtifactUpload {
-  /** File name in the form. */
-  name: string;
-  type: string;
-  format: string;
-  expireIn?: string;
-  bytes: number;
-  content: Readable;
-}
-
 export const MAX_CHUNK_BYTES = 1024 * 1024;
 
 /** GitLab's front end holds a poll for 50 s as a rule; past that it would have answered. */
 const POLL_TIMEOUT_MS = 75_000;
 const UPDATE_TIMEOUT_MS = 20_000;
 const PATCH_TIMEOUT_MS = 30_000;
-/** The reference's limit for a whole upload. */
-const UPLOAD_TIMEOUT_MS = 60 * 60_000;
 /** A payload; hostile ones are judged by the schema, not here. */
 const MAX_PAYLOAD_BYTES = 64 * 1024 * 1024;
 
 const Verified = z.object({ id: z.number().nullish(), token_expires_at: z.string().nullish() });
-const ErrorBody = z.object({
-  message: z.union([z.string(), z.record(z.string(), z.array(z.string()))]).optional(),
-  error: z.string().optional(),
-});
-
 export interface ClientOptions {
   http: Http;
   /** Read at each call, so that a replaced token file is seen. */
@@ -226,37 +208,7 @@ function jobApi(
     },
 
     downloadArtifact: (signal) => openArchive(http, { id, token }, signal),
-
-    async uploadArtifact(artifact, signal) {
-      const form = singleFileForm(artifact);
-      const answer = await http.send({
-        endpoint: 'upload_artifacts',
-        method: 'POST',
-        path: `${path}/artifacts`,
-        query: {
-          expire_in: artifact.expireIn,
-          artifact_format: artifact.format,
-          artifact_type: artifact.type,
-        },
-        headers: { ...form.headers, 'job-token': token },
-        body: form.body,
-        timeoutMs: UPLOAD_TIMEOUT_MS,
-        signal,
-      });
-      if (answer.kind === 'broken') return unavailable(answer);
-      switch (answer.status) {
-        case 201:
-          return { kind: 'stored' };
-        case 403:
-          return outcomeOfForbidden(saidBy(answer).jobStatus);
-        case 413:
-          return { kind: 'tooLarge' };
-        default:
-          return answer.status >= 400 && answer.status < 500 && ![408, 429].includes(answer.status)
-            ? { kind: 'rejected', status: answer.status, reason: errorText(answer) }
-            : unavailable(answer);
-      }
-    },
+    uploadArtifact: (artifact, signal) => sendArtifact(http, { id, token }, artifact, signal),
   };
 }
 
@@ -282,50 +234,4 @@ function updateBody(info: RunnerInfo, token: string, update: JobUpdate): object 
     ...(output === undefined ? {} : { checksum: output.checksum, output }),
     ...(exitCode === undefined || exitCode === 0 ? {} : { exit_code: exitCode }),
   };
-}
-
-type Answered = Extract<Answer, { kind: 'answer' }>;
-
-function saidBy(answer: Answered): Said {
-  const intervalMs = updateIntervalMs(headerOf(answer.headers, 'x-gitlab-trace-update-interval'));
-  return {
-    jobStatus: headerOf(answer.headers, 'job-status') ?? null,
-    ...(intervalMs === undefined ? {} : { intervalMs }),
-  };
-}
-
-function unavailableOf(answer: Answer, nowMs: number): Unavailable {
-  if (answer.kind === 'broken') return { kind: 'unavailable', reason: answer.reason, answered: false };
-  const wishMs = retryAfterMs(answer.headers, nowMs);
-  return {
-    kind: 'unavailable',
-    reason: errorText(answer),
-    ...(wishMs === undefined ? {} : { retryAfterMs: wishMs }),
-    answered: answer.status < 500,
-  };
-}
-
-/** `{"message": "text"}`, `{"message": {"field": ["a"]}}`, `{"error": "text"}`; anything else is left out: it may be a page. */
-function errorText({ status, headers, body }: Answered): string {
-  const location = headerOf(headers, 'location');
-  if (location !== undefined)
-    return `status ${String(status)}: it redirects to ${location.slice(0, 300)}; is the URL right?`;
-  const told = ErrorBody.safeParse(parseJson(body));
-  if (!told.success) return `status ${String(status)}`;
-  const { message, error } = told.data;
-  const words =
-    message === undefined || typeof message === 'string'
-      ? (message ?? error)
-      : Object.entries(message)
-          .map(([field, problems]) => `${field} ${problems.join(', ')}`)
-          .join('; ');
-  return words === undefined ? `status ${String(status)}` : `status ${String(status)}: ${words.slice(0, 300)}`;
-}
-
-function parseJson(body: Buffer): unknown {
-  try {
-    return JSON.parse(body.toString('utf8'));
-  } catch {
-    return undefined; // no JSON: the schema says so
-  }
 }

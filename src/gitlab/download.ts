@@ -2,11 +2,10 @@ import type { Readable } from 'node:stream';
 import { headerOf, retryAfterMs } from './headers.js';
 import type { Http, OpenAnswer } from './http.js';
 import type { DownloadArtifactOutcome } from './outcomes.js';
+import { isSameServer, MAX_REDIRECTS, redirectTarget } from './redirect.js';
 
 /** Of a pause, not of the whole: archives may be large and lines slow. */
 const SILENCE_MS = 60_000;
-/** GitLab sends to its object storage, which may send to one of its regions. */
-const MAX_REDIRECTS = 5;
 const REDIRECTS = [301, 302, 303, 307, 308];
 
 /**
@@ -28,16 +27,15 @@ export async function openArchive(
   } as const;
   const token = { 'job-token': job.token };
   let at = new URL(`${call.path}?direct_download=true`, http.baseUrl);
-  const home = at.origin;
+  const home = at;
   for (let redirects = 0; ; redirects++) {
-    const answer = await http.open({ ...call, headers: at.origin === home ? token : {} }, at);
+    const answer = await http.open({ ...call, headers: isSameServer(at, home) ? token : {} }, at);
     if (answer.kind === 'broken') return { kind: 'unavailable', reason: answer.reason, answered: false };
     if (answer.status === 200) return { kind: 'archive', content: answer.body };
     discard(answer.body);
-    const next = REDIRECTS.includes(answer.status) ? headerOf(answer.headers, 'location') : undefined;
-    if (next === undefined || redirects >= MAX_REDIRECTS || !URL.canParse(next, at.href)) return outcomeOf(answer);
-    const target = new URL(next, at);
-    if (!['http:', 'https:'].includes(target.protocol)) return outcomeOf(answer);
+    const location = REDIRECTS.includes(answer.status) ? headerOf(answer.headers, 'location') : undefined;
+    const target = redirectTarget(location, at);
+    if (target === undefined || redirects >= MAX_REDIRECTS) return outcomeOf(answer);
     at = target;
   }
 }

@@ -43,11 +43,14 @@ export interface HttpOptions {
 
 export interface Http {
   readonly baseUrl: string;
-  /** @throws the signal's reason when it aborts; nothing else */
-  send(call: Call): Promise<Answer>;
+  /**
+   * @param url elsewhere than at the API: where an answer has sent the call
+   * @throws the signal's reason when it aborts; nothing else
+   */
+  send(call: Call, url?: URL): Promise<Answer>;
   /**
    * For what is too large to be held; its timeout is that of each pause.
-   * @param url elsewhere than at the API
+   * @param url as of `send`
    * @throws as `send`
    */
   open(call: Omit<Call, 'body' | 'maxAnswerBytes'>, url?: URL): Promise<OpenAnswer>;
@@ -76,8 +79,8 @@ export function createHttp(options: HttpOptions): Http {
 
   return {
     baseUrl,
-    async send(call) {
-      const answer = await within(call.timeoutMs, call.signal, (signal) => exchange(agent, baseUrl, call, signal));
+    async send(call, url = urlOf(baseUrl, call)) {
+      const answer = await within(call.timeoutMs, call.signal, (signal) => exchange(agent, url, call, signal));
       options.observe?.(call.endpoint, answer.kind === 'answer' ? answer.status : -1);
       return answer;
     },
@@ -111,8 +114,8 @@ export function apiUrl(url: string): string {
 
 export const USER_AGENT = `holdfast ${VERSION} (node ${process.versions.node}; ${process.platform}/${process.arch})`;
 
-async function exchange(agent: Agent, baseUrl: string, call: Call, signal: AbortSignal): Promise<Answer> {
-  const { statusCode, headers, body } = await request(urlOf(baseUrl, call), {
+async function exchange(agent: Agent, url: URL, call: Call, signal: AbortSignal): Promise<Answer> {
+  const { statusCode, headers, body } = await request(url, {
     dispatcher: agent,
     method: call.method,
     headers: standardHeaders(call),

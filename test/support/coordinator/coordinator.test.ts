@@ -19,6 +19,7 @@ function call(
 ): Promise<Response> {
   return fetch(`${coordinator.url}/api/v4/${path}`, {
     method,
+    redirect: 'manual',
     headers: { 'User-Agent': 'test', 'X-Request-Id': '0123456789abcdef0123456789abcdef', ...init.headers },
     ...(init.body === undefined ? {} : { body: init.body }),
   });
@@ -255,7 +256,26 @@ describe('artifacts', () => {
     expect(await (await fetch(moved.headers.get('Location') ?? '')).text()).toBe('zip');
     expect((await get('', { 'JOB-TOKEN': 'wrong' })).status).toBe(403);
     await fetch(moved.headers.get('Location') ?? '', { headers: { 'JOB-TOKEN': token } });
-    expect(coordinator.violations).toEqual(['download: the job token went to the storage']);
+    expect(coordinator.violations).toEqual(['The job token went to the storage']);
+  });
+
+  it('that are sent elsewhere are taken there, once, and without the token', async () => {
+    const job = await running({}, { redirectUploads: { status: 307, to: 'elsewhere' } });
+    const moved = await upload(job, 'bytes', '?expire_in=1+week');
+    const target = moved.headers.get('Location') ?? '';
+    const form = () => {
+      const made = new FormData();
+      made.append('file', new Blob(['bytes']), 'a.zip');
+      return made;
+    };
+
+    expect(moved.status).toBe(307);
+    expect(job.artifacts).toEqual([]);
+    expect((await fetch(target, { method: 'POST', body: form() })).status).toBe(201);
+    expect(job.artifacts).toMatchObject([{ type: 'archive', expireIn: '1 week' }]);
+    expect(coordinator.violations).toEqual([]);
+    await fetch(target, { method: 'POST', body: form(), headers: { 'JOB-TOKEN': job.token } });
+    expect(coordinator.violations).toEqual(['The job token went to the storage']);
   });
 });
 

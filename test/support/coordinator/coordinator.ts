@@ -31,8 +31,11 @@ export interface TestCoordinator {
   /** How long polls without news are held from now on; those that are held are answered. */
   setLongPoll(ms: number): void;
   addJob(changes?: Record<string, unknown>, options?: JobOptions): CoordinatorJob;
-  /** A finished job of an earlier stage whose archive may be downloaded. */
-  addDependency(archive: Buffer, how?: { redirect?: boolean; status?: number }): { id: number; token: string };
+  /**
+   * A finished job of an earlier stage whose archive may be downloaded.
+   * @param how.redirect to object storage; the status, if not 302
+   */
+  addDependency(archive: Buffer, how?: { redirect?: boolean | number; status?: number }): { id: number; token: string };
   cancel(id: number): void;
   /** The server ends the job by itself. */
   end(id: number, status: 'failed' | 'canceled' | 'success'): void;
@@ -74,7 +77,7 @@ export async function startCoordinator(options: CoordinatorOptions = {}): Promis
   const violations: string[] = [];
   const faults = createFaults();
   const jobs = new Map<number, CoordinatorJob>();
-  const archives = new Map<number, { token: string; archive: Buffer; redirect: boolean; status: number }>();
+  const archives = new Map<number, { token: string; archive: Buffer; redirect: number | undefined; status: number }>();
   const polls = new Set<() => void>();
   /** By endpoint and job: no request before. */
   const patience = new Map<string, number>();
@@ -83,7 +86,7 @@ export async function startCoordinator(options: CoordinatorOptions = {}): Promis
   let queueVersion = 1;
   let nextId = 1000;
 
-  const storage = await listen(createServer(serveStorage));
+  const storage = await listen(createServer((request, response) => void serveStorage(request, response)));
   const server = await listen(createServer((request, response) => void serve(request, response)));
 
   function violation(text: string): void {
@@ -278,8 +281,16 @@ export async function startCoordinator(options: CoordinatorOptions = {}): Promis
       case 'update':
         return updateJob(job, call);
       default:
-        return upload(job, call);
+        return redirected(job, call) ?? upload(job, call);
     }
+  }
+
+  function redirected(job: CoordinatorJob, { path, query }: Call): Answer | undefined {
+    const { redirectUploads: how } = job.options;
+    if (how === undefined || query.has('redirected')) return undefined;
+    query.set('redirected', '1');
+    const base = how.to === 'here' ? `/api/v4/${path}` : `${urlOf(storage)}/upload/${String(job.id)}`;
+    return { status: how.status, headers: { Location: `${base}?${query.toString()}` } };
   }
 
   function patchTrace(job: CoordinatorJob, { headers, body, query }: Call): Answer {
@@ -417,15 +428,18 @@ export async function startCoordinator(options: CoordinatorOptions = {}): Promis
     const known = archives.get(id);
     if (known === undefined || known.token !== headers['job-token']) return json(403, { message: '403 Forbidden' });
     if (known.status !== 200) return json(known.status, { message: String(known.status) });
-    if (known.redirect && query.get('direct_download') === 'true') {
-      return { status: 302, headers: { Location: `${urlOf(storage)}/archive/${String(id)}?signature=x` } };
+    if (known.redirect !== undefined && query.get('direct_download') === 'true') {
+      return { status: known.redirect, headers: { Location: `${urlOf(storage)}/archive/${String(id)}?signature=x` } };
     }
     return { status: 200, headers: { 'Content-Type': 'application/zip' }, body: known.archive };
   }
 
   /** Object storage: it would refuse a request with credentials that are not its own. */
-  function serveStorage(request: IncomingMessage, response: ServerResponse): void {
-    if (request.headers['job-token'] !== undefined) violation('download: the job token went to the storage');
+  async function serveStorage(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    if (request.headers['job-token'] !== undefined) violation('The job token went to the storage');
+    const job = jobs.get(Number(/\/upload\/(\d+)/.exec(request.url ?? '')?.[1]));
+    if (job !== undefined && request.method === 'POST')
+      return reply(response, await upload(job, await readCall(request)));
     const known = archives.get(Number(/\/archive\/(\d+)/.exec(request.url ?? '')?.[1]));
     if (known === undefined) return reply(response, { status: 404 });
     reply(response, { status: 200, body: known.archive });
@@ -470,7 +484,8 @@ export async function startCoordinator(options: CoordinatorOptions = {}): Promis
     addDependency(archive, how = {}) {
       nextId += 1;
       const token = `glcbt-64_dependency${String(nextId)}`;
-      archives.set(nextId, { token, archive, redirect: how.redirect ?? false, status: how.status ?? 200 });
+      const redirect = how.redirect === true ? 302 : how.redirect === false ? undefined : how.redirect;
+      archives.set(nextId, { token, archive, redirect, status: how.status ?? 200 });
       return { id: nextId, token };
     },
     cancel(id) {

@@ -71,6 +71,8 @@ export interface JobOptions {
   rawBody?: string;
   /** Status of the 403 to the first calls of a job, as a lagging replica answers: so many, and no others. */
   lagging?: { status: string; times: number };
+  /** Uploads are sent on with 307 or 308: to another path of the server, or to another server that knows no token. */
+  redirectUploads?: { status: 307 | 308; to: 'here' | 'elsewhere' };
 }
 
 export function isOver(status: JobStatus): boolean {

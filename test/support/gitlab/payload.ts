@@ -3,7 +3,9 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
+import { gzipSync } from 'node:zlib';
 import { ZipFile } from 'yazl';
+import { tarOf } from '../archives.js';
 import type { TestCoordinator } from '../coordinator/coordinator.js';
 import { variable } from '../coordinator/payload.js';
 import type { Stack } from '../stack.js';
@@ -56,10 +58,7 @@ function marked(step: unknown, key: string): unknown {
 }
 
 async function dependencyOf(given: Dependency, coordinator: TestCoordinator): Promise<Record<string, unknown>> {
-  const zip = new ZipFile();
-  for (const [name, content] of Object.entries(given.files)) zip.addBuffer(Buffer.from(content), name);
-  zip.end();
-  const archive = await buffer(zip.outputStream);
+  const archive = await archiveOf(given);
   const { id, token } = coordinator.addDependency(archive, {
     ...(given.redirect === undefined ? {} : { redirect: given.redirect }),
     ...(given.status === undefined ? {} : { status: given.status }),
@@ -70,6 +69,16 @@ async function dependencyOf(given: Dependency, coordinator: TestCoordinator): Pr
     token: given.wrongToken ? 'glcbt-64_another' : token,
     artifacts_file: { filename: 'artifacts.zip', size: archive.length },
   };
+}
+
+async function archiveOf({ archive, files }: Dependency): Promise<Buffer> {
+  const entries = Object.entries(files);
+  if (archive === 'text') return Buffer.from(entries[0]?.[1] ?? '');
+  if (archive === 'tar.gz') return gzipSync(await tarOf(entries.map(([name, content]) => ({ name, content }))));
+  const zip = new ZipFile();
+  for (const [name, content] of entries) zip.addBuffer(Buffer.from(content), name);
+  zip.end();
+  return await buffer(zip.outputStream);
 }
 
 /** A repository below /shared with one commit of these files on `main`. */

@@ -122,7 +122,9 @@ export type Expectation = z.infer<typeof Expectation>;
 const Dependency = z.strictObject({
   name: z.string(),
   files: z.record(z.string(), z.string()).default({}),
-  redirect: z.boolean().optional(),
+  /** What their archive is; `text`: none, but the content of the first of the files. */
+  archive: z.enum(['zip', 'tar.gz', 'text']).default('zip'),
+  redirect: z.union([z.boolean(), z.int()]).optional(),
   status: z.int().optional(),
   /** The payload names another token than the archive's. */
   wrongToken: z.boolean().default(false),
@@ -138,6 +140,9 @@ const JobOptions = z.strictObject({
   artifactLimitBytes: z.int().optional(),
   rawBody: z.string().optional(),
   lagging: z.strictObject({ status: z.string(), times: z.int() }).optional(),
+  redirectUploads: z
+    .strictObject({ status: z.union([z.literal(307), z.literal(308)]), to: z.enum(['here', 'elsewhere']) })
+    .optional(),
 });
 
 const Variables = z.union([
