@@ -6,6 +6,7 @@ import { gitlab } from './gitlab.js';
 import { history } from './history.js';
 import { memory } from './memory.js';
 import { metricsDelay } from './metrics-delay.js';
+import { replay } from './replay.js';
 import { sampling } from './sampling.js';
 import { throughput } from './throughput.js';
 import { traceLag } from './trace-lag.js';
@@ -23,5 +24,6 @@ export const MEASUREMENTS: readonly Measurement[] = [
   gitlab,
   metricsDelay,
   collection,
+  replay,
   sampling,
 ];
