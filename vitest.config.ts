@@ -21,7 +21,6 @@ export default defineConfig({
       tier('workflow', ['test/workflow/**/*.test.ts'], MINUTES),
       tier('replay', ['test/replay/**/*.test.ts'], MINUTES),
       tier('integration', ['test/integration/**/*.test.ts'], 2 * MINUTES),
-      tier('e2e', ['test/e2e/**/*.test.ts'], 3 * MINUTES),
       tier('gitlab', ['test/gitlab/**/*.test.ts'], 5 * MINUTES),
       tier('web', ['test/web/**/*.test.ts'], 3 * MINUTES),
       tier('faults-short', ['test/faults-short/**/*.test.ts'], 3 * MINUTES),

@@ -1,3 +1,4 @@
+import { inColumns } from '../src/cli/columns.js';
 import { isMet, type Aim, type Findings } from './measurement.js';
 
 /** What goes to stdout: one JSON document. */
@@ -20,7 +21,7 @@ export function aimsTable(report: Pick<Report, 'measurements' | 'failures'>): st
     aims.map((aim) => [name, aim.what, numberOf(aim.value, aim.unit), boundOf(aim), aim.met ? 'met' : 'MISSED']),
   );
   const failed = Object.entries(report.failures).map(([name, why]) => [name, why, '', '', 'FAILED']);
-  return table([['measurement', 'what', 'measured', 'aim', ''], ...rows, ...failed]);
+  return inColumns([['measurement', 'what', 'measured', 'aim', ''], ...rows, ...failed]);
 }
 
 function boundOf({ atMost, atLeast, unit }: Aim): string {
@@ -29,16 +30,4 @@ function boundOf({ atMost, atLeast, unit }: Aim): string {
 
 function numberOf(value: number, unit: string): string {
   return `${String(value)} ${unit}`.trim();
-}
-
-function table(rows: readonly (readonly string[])[]): string {
-  const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
-  return rows
-    .map((row) =>
-      row
-        .map((cell, column) => cell.padEnd(widths[column] ?? 0))
-        .join('  ')
-        .trimEnd(),
-    )
-    .join('\n');
 }

@@ -1,7 +1,11 @@
-import { smallRepository } from '../repository.js';
+import { repositoryBelow } from '../../test/support/gitlab/repository.js';
 import { startGitlabLane } from '../gitlab-lanes.js';
 import type { Measurement } from '../measurement.js';
 import { summarize } from '../statistics.js';
+
+const FILES = Object.fromEntries(
+  Array.from({ length: 20 }, (_, file) => [`file-${String(file)}.txt`, 'content\n'.repeat(50)]),
+);
 
 /** From GitLab's answer to jobs/request to its answer to the final PUT. */
 export const gitlab: Measurement = {
@@ -9,7 +13,7 @@ export const gitlab: Measurement = {
   about: 'an empty job from GitLab: without sources, and with a clone of a small repository',
   async run(bench) {
     const stack = await bench.stack();
-    const git_info = smallRepository(stack.shared);
+    const git_info = repositoryBelow(stack.shared, 'bench', FILES);
     const lane = await startGitlabLane(bench, stack, 'up');
     const empty: number[] = [];
     const cloned: number[] = [];

@@ -1,5 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { parseConfig } from '../../src/config/load.js';
 import { LABEL_JOB, LABEL_MACHINE, LABEL_ROLE } from '../../src/contracts/names.js';
+import { createDockerClient } from '../../src/machines/docker/client.js';
+import { createSampler } from '../../src/machines/docker/sampler.js';
 import { LABEL_ENGINE, LABEL_INSTALLATION, LABEL_ORIGIN } from '../../src/machines/docker/names.js';
 import { docker, type Stack } from '../../test/support/stack.js';
 import { IMAGE } from '../bench.js';
@@ -11,15 +14,17 @@ import { rounded } from '../statistics.js';
 
 const CONTAINERS = 100;
 const WATCH_SECONDS = 30;
+const INTERVAL_SECONDS = 5;
+const API_ROUNDS = 6;
 
 /** The worker's processor time with containers to sample, less what it takes without. */
 export const sampling: Measurement = {
   name: 'sampling',
-  about: `sampling ${String(CONTAINERS)} containers every 5 s: the worker's share of one core`,
+  about: `sampling ${String(CONTAINERS)} containers every ${String(INTERVAL_SECONDS)} s: the worker's share of one core`,
   async run(bench) {
     const stack = await bench.ownStack({
       engine: { capacity: CONTAINERS },
-      metrics: { sampleInterval: '5s' },
+      metrics: { sampleInterval: `${String(INTERVAL_SECONDS)}s` },
       // Leftovers of no workflow are swept: not while they are being measured.
       top: { worker: { sweepInterval: '1h' } },
     });
@@ -31,10 +36,16 @@ export const sampling: Measurement = {
     const withContainers = await share(pid);
     const sampled = await sampledMachines(stack);
     if (sampled !== CONTAINERS) throw new Error(`Only ${String(sampled)} of ${String(CONTAINERS)} were sampled`);
+    const byApi = await shareByApi(stack);
     await stack.close();
     const percent = rounded((withContainers - without) * 100);
     return {
-      figures: { percentOfOneCore: percent, idlePercentOfOneCore: rounded(without * 100), containers: CONTAINERS },
+      figures: {
+        percentOfOneCore: percent,
+        idlePercentOfOneCore: rounded(without * 100),
+        byApiPercentOfOneCore: rounded(byApi * 100),
+        containers: CONTAINERS,
+      },
       aims: [{ what: 'sampling 100 containers at 5 s', value: percent, atMost: 5, unit: '% of a core' }],
     };
   },
@@ -50,6 +61,24 @@ async function share(pid: number): Promise<number> {
   const startedAt = performance.now();
   await delay(WATCH_SECONDS * 1000);
   return (cpuSeconds(pid) - before) / ((performance.now() - startedAt) / 1000);
+}
+
+/** The reference (ADR 22): the same containers by the engine's API alone, in this process. */
+async function shareByApi(stack: Stack): Promise<number> {
+  const [settings] = parseConfig(stack.given, stack.configFile).engines;
+  if (settings === undefined) throw new Error('A stack has an engine');
+  const [id = '', origin = ''] = [LABEL_INSTALLATION, LABEL_ORIGIN].map((name) => ownerLabels(stack.engine)[name]);
+  const sampler = createSampler({
+    docker: createDockerClient(settings.docker),
+    settings: { ...settings, installation: { id, origin } },
+    files: undefined,
+  });
+  // Process ids are asked for once, code is compiled once.
+  await sampler.sample();
+  const before = process.cpuUsage();
+  for (let round = 0; round < API_ROUNDS; round++) await sampler.sample();
+  const { user, system } = process.cpuUsage(before);
+  return (user + system) / 1e6 / API_ROUNDS / INTERVAL_SECONDS;
 }
 
 /** Containers with the labels that the worker samples by. */

@@ -1,6 +1,7 @@
 import { Option, type Command } from 'commander';
 import type { JobSummary } from '../client.js';
 import { JOB_STATES, METRICS_STATES, type JobState, type MetricsState } from '../contracts/names.js';
+import { inColumns } from './columns.js';
 import { printJson, withClient, type CommonOptions } from './context.js';
 import { UsageError } from './exit-codes.js';
 
@@ -53,14 +54,5 @@ function table(jobs: JobSummary[]): string {
       job.state === 'failed' ? (job.failureReason ?? '') : '',
     ]),
   ];
-  const widths = rows[0]?.map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0))) ?? [];
-  return rows
-    .map(
-      (row) =>
-        `${row
-          .map((cell, column) => cell.padEnd(widths[column] ?? 0))
-          .join('  ')
-          .trimEnd()}\n`,
-    )
-    .join('');
+  return `${inColumns(rows)}\n`;
 }

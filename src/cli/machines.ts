@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import type { LiveMachine } from '../client/machine-list.js';
 import { loadConfig } from '../config/load.js';
+import { inColumns } from './columns.js';
 import { printJson, withClient, type CommonOptions } from './context.js';
 import { openEngines } from './engines.js';
 
@@ -27,16 +28,7 @@ function table(machines: LiveMachine[]): string {
     ['MACHINE', 'ENGINE', 'AGE', 'JOB', 'WHY'],
     ...machines.map(({ machine, engine, ageSeconds, job, why }) => [machine, engine, age(ageSeconds), job ?? '', why]),
   ];
-  const widths = rows[0]?.map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0))) ?? [];
-  return rows
-    .map(
-      (row) =>
-        `${row
-          .map((cell, column) => cell.padEnd(widths[column] ?? 0))
-          .join('  ')
-          .trimEnd()}\n`,
-    )
-    .join('');
+  return `${inColumns(rows)}\n`;
 }
 
 function age(seconds: number): string {

@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import { loadConfig } from '../config/load.js';
 import type { JobUsage } from '../metrics/usage.js';
 import { formatBytes, oneLine } from '../metrics/units.js';
+import { inColumns } from './columns.js';
 import { printJson, say, type CommonOptions } from './context.js';
 
 interface UsageOptions extends CommonOptions {
@@ -46,10 +47,7 @@ const HEAD = [
 
 export function usageTable(usage: readonly JobUsage[]): string {
   if (usage.length === 0) return 'no runs are kept yet: they come with the metrics of a finished job\n';
-  const rows = [HEAD, ...usage.map(toRow)];
-  const widths = HEAD.map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
-  const lines = rows.map((row) => row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join('  '));
-  return lines.map((line) => `${line.trimEnd()}\n`).join('');
+  return `${inColumns([HEAD, ...usage.map(toRow)])}\n`;
 }
 
 function toRow(usage: JobUsage): string[] {

@@ -1,5 +1,6 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { inColumns } from '../../../src/cli/columns.js';
 import type { Figures, Scenario } from './scenario.js';
 
 /** What a scenario must come to. Each entry that is not so is a broken promise. */
@@ -105,16 +106,10 @@ const COLUMNS: [string, (figures: Figures) => string][] = [
 ];
 
 export function figuresTable(all: readonly Figures[]): string {
-  const rows = [COLUMNS.map(([title]) => title), ...all.map((figures) => COLUMNS.map(([, cell]) => cell(figures)))];
-  const widths = COLUMNS.map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
-  return rows
-    .map((row) =>
-      row
-        .map((cell, column) => cell.padEnd(widths[column] ?? 0))
-        .join('  ')
-        .trimEnd(),
-    )
-    .join('\n');
+  return inColumns([
+    COLUMNS.map(([title]) => title),
+    ...all.map((figures) => COLUMNS.map(([, cell]) => cell(figures))),
+  ]);
 }
 
 /** `test-output/faults/<group>.json`, from which `npm run test:faults` makes the table of all groups. */

@@ -1,7 +1,3 @@
-import { execFileSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
 import { gzipSync } from 'node:zlib';
 import { ZipFile } from 'yazl';
@@ -9,6 +5,7 @@ import { tarOf } from '../archives.js';
 import type { TestCoordinator } from '../coordinator/coordinator.js';
 import { variable } from '../coordinator/payload.js';
 import type { Stack } from '../stack.js';
+import { repositoryBelow } from './repository.js';
 import type { Dependency, Play } from './scenario.js';
 
 /** The payload's fields as a scenario means them. */
@@ -18,7 +15,8 @@ export async function payloadOf(
 ): Promise<Record<string, unknown>> {
   const { variables = [], script, ...rest } = filled(play.job) as Play['job'];
   const dependencies = await Promise.all(play.dependencies.map((each) => dependencyOf(each, world.coordinator)));
-  const source = play.repository === undefined ? undefined : repositoryOf(play.repository, world);
+  const source =
+    play.repository === undefined ? undefined : repositoryBelow(world.stack.shared, world.key, play.repository);
   return {
     ...rest,
     ...(script === undefined ? {} : { script: script.map((line) => expandMarks(line, world.key)) }),
@@ -79,34 +77,4 @@ async function archiveOf({ archive, files }: Dependency): Promise<Buffer> {
   for (const [name, content] of entries) zip.addBuffer(Buffer.from(content), name);
   zip.end();
   return await buffer(zip.outputStream);
-}
-
-/** A repository below /shared with one commit of these files on `main`. */
-function repositoryOf(
-  files: Record<string, string>,
-  { stack, key }: { stack: Stack; key: string },
-): Record<string, unknown> {
-  const bare = join(stack.shared, `${key}.git`);
-  const work = mkdtempSync(join(tmpdir(), 'holdfast-repository-'));
-  const git = (...args: string[]) => execFileSync('git', ['-C', work, ...args], { encoding: 'utf8' }).trim();
-  for (const [name, content] of Object.entries(files)) {
-    mkdirSync(dirname(join(work, name)), { recursive: true });
-    writeFileSync(join(work, name), content);
-  }
-  git('init', '--quiet', '--initial-branch=main');
-  git('add', '--all');
-  git('-c', 'user.name=Test', '-c', 'user.email=test@example.com', 'commit', '--quiet', '--message=First');
-  execFileSync('git', ['clone', '--quiet', '--bare', work, bare]);
-  const sha = git('rev-parse', 'HEAD');
-  rmSync(work, { recursive: true });
-  return {
-    repo_url: `file:///shared/${key}.git`,
-    repo_object_format: 'sha1',
-    ref: 'main',
-    sha,
-    before_sha: '0'.repeat(40),
-    ref_type: 'branch',
-    refspecs: ['+refs/heads/main:refs/remotes/origin/main'],
-    depth: 20,
-  };
 }
