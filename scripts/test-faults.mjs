@@ -76,7 +76,7 @@ writeFileSync(join('test-output', 'faults.json'), `${JSON.stringify({ seconds, g
 console.log(
   `${results.length} scenarios, ${results.filter(({ skipped }) => skipped !== undefined).length} skipped, in ${seconds} s; figures: test-output/faults.json`,
 );
-// Said again at the end: the log of a CI is often cut to its last lines.
+// Said again at the end, where one looks first.
 for (const { scenario, broken } of results) {
   if (broken.length > 0) console.log(`BROKEN ${scenario}: ${broken.join('; ')}`);
 }

@@ -41,7 +41,7 @@ for (const tier of TIERS.filter((name) => wanted.length === 0 || wanted.includes
   );
 }
 rmSync(directory, { recursive: true });
-// Said again at the end: the log of a CI is often cut to its last lines.
+// Said again at the end, where one looks first.
 for (const failure of failures) console.log(`FAILED ${failure}`);
 console.log(`${passed} passed, ${failed} failed`);
 process.exitCode = failed > 0 || passed === 0 ? 1 : 0;
