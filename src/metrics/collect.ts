@@ -1,3 +1,4 @@
+import { findBeginnings, withBeginnings, type Curve } from './beginning.js';
 import { systemClock, type Clock } from './clock.js';
 import type { MachineLimits, MetricsDocument } from './document.js';
 import { PrometheusError } from './errors.js';
@@ -50,7 +51,8 @@ export async function collectMetrics(
   // samples, three, or one and has no value.
   const endMs = last.endMs + Math.floor((last.scrapeIntervalMs ?? 0) / 2);
   const window = { startMs: Math.min(request.window.startMs, endMs), endMs };
-  const { stepMs, intervalMs } = chooseResolution(window.endMs - window.startMs, request.stepMs, last.scrapeIntervalMs);
+  const resolution = chooseResolution(window.endMs - window.startMs, request.stepMs, last.scrapeIntervalMs);
+  const { stepMs, intervalMs } = resolution;
   const queries = Object.fromEntries(
     Object.entries(request.queries).map(([query, template]) => [
       query,
@@ -58,9 +60,19 @@ export async function collectMetrics(
     ]),
   );
   const range = alignToEnd(window, stepMs);
-  const answers = await queryAll(prometheus, queries, range, { atOnce: request.early === true, signal });
+  const atOnce = request.early === true;
+  const [asked, curves] = await Promise.all([
+    queryAll(prometheus, queries, range, { atOnce, signal }),
+    unlessRefused(
+      () => findBeginnings(prometheus, { ...request, window, readyAtMs: readyAtMs(request) }, resolution, signal),
+      (): ReadonlyMap<string, Curve> => new Map(),
+    ),
+  ]);
+  const { series, computedUntilMs } = withBeginnings(asked.series, request.queries, curves, range, resolution);
+  const { skipped } = asked;
+  const answers: Answers = { series, skipped, outcome: outcomeOf(series, skipped, Object.keys(queries).length) };
   const facts =
-    answers.outcome === 'samples' && request.early !== true
+    answers.outcome === 'samples' && !atOnce
       ? await findFacts(prometheus, request, { ...last, window, intervalMs }, signal)
       : NOTHING;
   return toDocument(request, {
@@ -69,10 +81,16 @@ export async function collectMetrics(
     stepMs,
     queries,
     ...answers,
+    ...(computedUntilMs === undefined ? {} : { computedUntilMs }),
     ...facts,
     skipped: [...answers.skipped, ...facts.skipped],
     collectedAtMs: clock.now(),
   });
+}
+
+/** The first stage is the machine's making. */
+function readyAtMs({ stages, window }: CollectRequest): number {
+  return stages[0]?.finishedAtMs ?? window.startMs;
 }
 
 type Answers = Pick<MetricsDocument, 'series' | 'skipped' | 'outcome'>;
@@ -83,7 +101,7 @@ async function queryAll(
   queries: Record<string, string>,
   range: QueryRange,
   { atOnce, signal }: { atOnce: boolean; signal: AbortSignal },
-): Promise<Answers> {
+): Promise<Omit<Answers, 'outcome'>> {
   const ask = async ([query, text]: [string, string]): Promise<Pick<Answers, 'series' | 'skipped'>> => {
     try {
       const found = await queryInRanges(prometheus, text, range, signal);
@@ -95,9 +113,10 @@ async function queryAll(
   };
   const asked = Object.entries(queries);
   const answers = atOnce ? await Promise.all(asked.map(ask)) : await inTurn(asked, ask);
-  const series = answers.flatMap((answer) => answer.series);
-  const skipped = answers.flatMap((answer) => answer.skipped);
-  return { series, skipped, outcome: outcomeOf(series, skipped, asked.length) };
+  return {
+    series: answers.flatMap((answer) => answer.series),
+    skipped: answers.flatMap((answer) => answer.skipped),
+  };
 }
 
 async function inTurn<T, U>(items: readonly T[], work: (item: T) => Promise<U>): Promise<U[]> {
@@ -151,7 +170,7 @@ async function unlessRefused<T, U>(work: () => Promise<T>, otherwise: (reason: s
   }
 }
 
-interface Collected extends Answers, Facts {
+interface Collected extends Answers, Facts, Pick<MetricsDocument, 'computedUntilMs'> {
   last: LastScrape;
   window: MetricsDocument['window'];
   stepMs: number;

@@ -42,6 +42,11 @@ export const MetricsDocument = z.object({
   /** As sent. */
   queries: z.record(z.string(), z.string()),
   series: z.array(z.object({ query: z.string(), labels: z.record(z.string(), z.string()), values: z.array(Value) })),
+  /**
+   * Points of our own counters' rates up to here were computed from the counters' values and the machine's start, since a rate
+   * needs two samples; only with Holdfast's own metrics.
+   */
+  computedUntilMs: z.number().optional(),
   /** Queries that Prometheus refused, each with its words. */
   skipped: z.array(z.object({ query: z.string(), reason: z.string() })),
   /** How several series of a query become one in GitLab's artifact. */

@@ -16,6 +16,19 @@ export const HOLDFAST_QUERIES: MetricQueries = {
   disk_write: onePerMachine('rate(holdfast_machine_disk_written_bytes_total{{selector}}[{interval}])'),
 };
 
+const COUNTER = /\brate\((holdfast_machine_\w+_total)\{/;
+const COUNTERS: ReadonlyMap<string, string> = new Map(
+  Object.values(HOLDFAST_QUERIES).flatMap((query) => {
+    const counter = COUNTER.exec(query)?.[1];
+    return counter === undefined ? [] : [[query, counter] as const];
+  }),
+);
+
+/** @returns the counter whose rate a query of ours is; undefined for any other: nobody but its author knows what its values mean */
+export function counterOf(template: string): string | undefined {
+  return COUNTERS.get(template);
+}
+
 /**
  * From cAdvisor: one series a container of the machine. The engine's `metricsLabel` is then
  * `{name: container_label_holdfast_machine, value: "{machine}"}`.

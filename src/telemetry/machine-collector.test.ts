@@ -10,6 +10,9 @@ afterEach(async () => {
   for (const each of opened.splice(0)) await each.close();
 });
 
+/** Of the clock's 0. */
+const UNIX_MS = 1_700_000_000_000;
+
 function sampleOf(machine: string, cpuSeconds: number): MachineSample {
   const nothing = { networkReceiveBytes: 0, networkTransmitBytes: 0, diskReadBytes: 0, diskWrittenBytes: 0 };
   return { machine, job: `job/${machine}`, atMs: 0, cpuSeconds, memoryBytes: 1, ...nothing };
@@ -33,6 +36,7 @@ function world(changes: Partial<Engine> = {}) {
     logger: silentLogger,
     intervalMs: 20_000,
     now: () => state.nowMs,
+    unixMs: () => UNIX_MS + state.nowMs,
   });
   opened.push({ close: () => collector.stop() });
   async function sampleAt(nowMs: number, ...samples: MachineSample[]): Promise<string> {
@@ -70,6 +74,17 @@ describe('the machine collector', () => {
 
     expect(await sampleAt(LATER_MS, sampleOf('hf-1', 50))).toContain('machine_cpu_seconds_total{machine="hf-1"} 0');
     expect(await sampleAt(2 * LATER_MS, sampleOf('hf-1', 51))).toContain('machine_cpu_seconds_total{machine="hf-1"} 1');
+  });
+
+  it('says from when it counts: since the last look that did not find the machine, or since its own first one', async () => {
+    const { sampleAt } = world();
+    const startOf = (page: string, machine: string) =>
+      Number(new RegExp(`start_time_seconds\\{machine="${machine}"\\} (\\S+)`).exec(page)?.[1]) - UNIX_MS / 1000;
+
+    expect(startOf(await sampleAt(LATER_MS, sampleOf('hf-1', 50)), 'hf-1')).toBe(LATER_MS / 1000);
+    const page = await sampleAt(2 * LATER_MS, sampleOf('hf-1', 51), sampleOf('hf-2', 5));
+    expect([startOf(page, 'hf-1'), startOf(page, 'hf-2')]).toEqual([LATER_MS / 1000, LATER_MS / 1000]);
+    expect(startOf(await sampleAt(3 * LATER_MS, sampleOf('hf-2', 6)), 'hf-2')).toBe(LATER_MS / 1000);
   });
 
   it('keeps a machine that has gone in the discovery for 15 s, for its last scrape', async () => {

@@ -37,6 +37,8 @@ export interface MachineCollectorDeps {
   intervalMs: number;
   /** Milliseconds; only differences count. Default: a clock that nobody sets. */
   now?: () => number;
+  /** Unix milliseconds. */
+  unixMs?: () => number;
 }
 
 interface Known extends LiveMachine {
@@ -51,13 +53,20 @@ interface EngineState {
   engine: Engine;
   /** When its last sample was taken; undefined: never yet. */
   sampledAtMs: number | undefined;
+  /** When that sample was begun: a machine that it does not have was not there before. */
+  lookedAtMs: number | undefined;
   failing: boolean;
 }
 
 export function createMachineCollector(deps: MachineCollectorDeps): MachineCollector {
-  const { metrics, logger, intervalMs, now = () => performance.now() } = deps;
+  const { metrics, logger, intervalMs, now = () => performance.now(), unixMs = Date.now } = deps;
   const published = createMachineMetrics(metrics.registry);
-  const states = deps.engines.map((engine): EngineState => ({ engine, sampledAtMs: undefined, failing: false }));
+  const states = deps.engines.map((engine): EngineState => ({
+    engine,
+    sampledAtMs: undefined,
+    lookedAtMs: undefined,
+    failing: false,
+  }));
   const machines = new Map<string, Known>();
   const stopping = new AbortController();
   let sampling: Promise<void> | undefined;
@@ -66,26 +75,33 @@ export function createMachineCollector(deps: MachineCollectorDeps): MachineColle
 
   for (const { engine } of states) metrics.capacity.set({ engine: engine.name }, engine.capacity);
 
-  function publish({ engine, sampledAtMs: sampledBefore }: EngineState, sample: MachineSample, atMs: number): void {
+  function publish({ engine, lookedAtMs }: EngineState, sample: MachineSample, atMs: number): void {
     const known = machines.get(sample.machine) ?? toKnown(engine, sample);
     const isNew = !machines.has(sample.machine);
     machines.set(sample.machine, known);
+    // Counters that were not served begin anew.
+    if (!known.served) published.begin(known.label, toUnixMs(isNew ? (lookedAtMs ?? atMs) : known.seenAtMs));
     Object.assign(known, { job: sample.job, seenAtMs: atMs, served: true });
     const used = advance(known.tally, sample);
     published.set(known.label, sample);
     // What a machine used before this worker came was another worker's to count: shown here it would look like work done
     // since that one's last scrape. From 0 Prometheus sees a restarted counter, and nothing else.
-    published.add(known.label, isNew && sampledBefore === undefined ? zeroed(used) : used);
+    published.add(known.label, isNew && lookedAtMs === undefined ? zeroed(used) : used);
+  }
+
+  function toUnixMs(atMs: number): number {
+    return unixMs() - (now() - atMs);
   }
 
   async function sampleEngine(state: EngineState): Promise<void> {
     const { engine } = state;
+    const lookedAtMs = now();
     const signal = AbortSignal.any([stopping.signal, AbortSignal.timeout(SAMPLE_TIMEOUT_MS)]);
     try {
       const samples = await orAborted(engine.sample({ signal }), signal);
       const atMs = now();
       for (const sample of samples) publish(state, sample, atMs);
-      state.sampledAtMs = atMs;
+      Object.assign(state, { sampledAtMs: atMs, lookedAtMs });
       const free = await orAborted(engine.freeSlots({ signal }), signal);
       metrics.machines.set({ engine: engine.name }, engine.capacity - free);
       if (state.failing) logger.info({ engine: engine.name }, 'The machines of an engine can be sampled again');

@@ -1,5 +1,6 @@
 import { Counter, Gauge, type Registry } from 'prom-client';
 import type { MachineSample } from '../machines/engine.js';
+import { MACHINE_START_TIME } from '../metrics/machine-start.js';
 import { COUNTER_FIELDS, type CounterField, type Counters } from './machine-counters.js';
 
 const COUNTERS: Record<CounterField, { name: string; help: string }> = {
@@ -20,6 +21,8 @@ const COUNTERS: Record<CounterField, { name: string; help: string }> = {
 /** The metrics with a label `machine`. Their cardinality is that of the machines of the last minute. */
 export interface MachineMetrics {
   set(machine: string, sample: Pick<MachineSample, 'memoryBytes' | 'memoryLimitBytes'>): void;
+  /** @param countedFromMs Unix milliseconds: nothing that the machine used before is in its counters */
+  begin(machine: string, countedFromMs: number): void;
   add(machine: string, used: Counters): void;
   remove(machine: string): void;
   /** The metrics of one machine alone, in Prometheus' text format. */
@@ -41,12 +44,19 @@ export function createMachineMetrics(registry: Registry): MachineMetrics {
     labelNames,
     registers,
   });
+  const startTime = new Gauge({
+    name: MACHINE_START_TIME,
+    help: 'Unix time from which the counters of the machine count: its start, or that of the worker if later',
+    labelNames,
+    registers,
+  });
   const counters = new Map(
     COUNTER_FIELDS.map((field) => [field, new Counter({ ...COUNTERS[field], labelNames, registers })] as const),
   );
   const names = [
     'holdfast_machine_memory_bytes',
     'holdfast_machine_memory_limit_bytes',
+    MACHINE_START_TIME,
     ...COUNTER_FIELDS.map((field) => COUNTERS[field].name),
   ];
   return {
@@ -54,6 +64,7 @@ export function createMachineMetrics(registry: Registry): MachineMetrics {
       memory.set({ machine }, memoryBytes);
       if (memoryLimitBytes !== undefined) memoryLimit.set({ machine }, memoryLimitBytes);
     },
+    begin: (machine, countedFromMs) => startTime.set({ machine }, countedFromMs / 1000),
     add(machine, used) {
       // Also by 0: a series that is there from the start is what makes the first increase visible to a rate.
       for (const field of COUNTER_FIELDS) {
@@ -62,7 +73,7 @@ export function createMachineMetrics(registry: Registry): MachineMetrics {
       }
     },
     remove(machine) {
-      for (const metric of [memory, memoryLimit, ...counters.values()]) metric.remove({ machine });
+      for (const metric of [memory, memoryLimit, startTime, ...counters.values()]) metric.remove({ machine });
     },
     async textOf(machine) {
       const label = `{machine="${escapeLabel(machine)}"}`;
