@@ -17,11 +17,13 @@ import { releaseMachine } from './release.js';
 import { claimSandbox, removeSandbox, type Sandbox } from './sandbox.js';
 import { writeOwner } from './sandbox-owner.js';
 import { createJobNetwork, startServices, type ServiceOutcome } from './services.js';
-import { inspect } from './steps.js';
+import { inspect } from './inspect.js';
 import { CONTAINER_COMMAND, containerFiles } from './wrapper.js';
 
 interface Deps {
   docker: Docker;
+  /** For pulls, which may be silent for long. */
+  listening: Docker;
   settings: OwnedEngineSettings;
   logger: Logger;
 }
@@ -35,7 +37,7 @@ export async function acquireMachine(
   request: MachineRequest,
   signal: AbortSignal,
 ): Promise<MachineDescription> {
-  const { docker, settings } = deps;
+  const { docker, listening, settings } = deps;
   const known = await describeMachine(docker, settings, request.machine);
   if (known !== undefined) return await completed(docker, request, known);
 
@@ -47,8 +49,8 @@ export async function acquireMachine(
     if (!notes.includes(line)) notes.push(line);
   };
   for (const warning of wanted.warnings) note(`WARNING: ${warning}`);
-  const image = await ensureImage(docker, { ...wanted.image, auth, signal, note });
-  const helper = await ensureImage(docker, {
+  const image = await ensureImage(listening, { ...wanted.image, auth, signal, note });
+  const helper = await ensureImage(listening, {
     name: settings.helperImage,
     policies: settings.pullPolicy.filter((policy) => policy !== 'always').concat('if-not-present'),
     auth,
@@ -59,7 +61,7 @@ export async function acquireMachine(
   for (const service of wanted.services) {
     serviceImages.push({
       request: service.request,
-      image: await ensureImage(docker, { ...service.image, auth, signal, note }),
+      image: await ensureImage(listening, { ...service.image, auth, signal, note }),
     });
   }
 

@@ -11,7 +11,7 @@ import {
 } from '../engine.js';
 import type { Installation } from '../installation.js';
 import { acquireMachine, describeMachine } from './acquire.js';
-import { createDockerClient } from './client.js';
+import { createDockerClient, SILENCE_MS } from './client.js';
 import { toMachineError } from './errors.js';
 import { openArchive } from './files.js';
 import { listContainers, toMachines } from './inventory.js';
@@ -41,7 +41,8 @@ export function createDockerEngine(deps: {
 }): Engine {
   const { logger, now = Date.now } = deps;
   const settings: OwnedEngineSettings = { ...deps.settings, installation: deps.installation };
-  const docker = createDockerClient(settings.docker);
+  const docker = createDockerClient(settings.docker, SILENCE_MS.call);
+  const listening = createDockerClient(settings.docker, SILENCE_MS.pullOrLog);
   const isLocal = settings.docker.host.startsWith('unix://');
   const sampler = createSampler({ docker, settings, files: isLocal ? {} : undefined });
 
@@ -84,7 +85,7 @@ export function createDockerEngine(deps: {
     acquire: (request, { signal }) =>
       guarded(
         'making the machine',
-        () => acquireMachine({ docker, settings, logger }, request, signal ?? never),
+        () => acquireMachine({ docker, listening, settings, logger }, request, signal ?? never),
         signal,
       ),
     describe: (machine, options) =>
@@ -108,7 +109,9 @@ export function createDockerEngine(deps: {
       ),
     async *readLog(machine, step, { signal }) {
       try {
-        yield* readStepLog(containerOf(machine, roleOfStep(step)), step, signal ?? never, starts);
+        const asked = containerOf(machine, roleOfStep(step));
+        const listened = listening.getContainer(asked.id);
+        yield* readStepLog({ asked, listened }, step, signal ?? never, starts);
       } catch (error) {
         signal?.throwIfAborted();
         throw toMachineError(error, `reading the output of ${step}`);
@@ -119,7 +122,15 @@ export function createDockerEngine(deps: {
     extract: (machine, role, directory, tar, { signal }) =>
       guarded(`writing to ${directory}`, () => extract(containerOf(machine, role), directory, tar), signal),
     openShell: (machine, request, { signal }) =>
-      guarded('opening a shell', () => openShell(docker, containerOf(machine, 'build'), request), signal),
+      guarded(
+        'opening a shell',
+        () => {
+          // Somebody may sit before it and think.
+          const patient = createDockerClient(settings.docker);
+          return openShell(patient, patient.getContainer(containerName(machine, 'build')), request);
+        },
+        signal,
+      ),
     freeSlots: (options) =>
       promptly(
         'counting free slots',

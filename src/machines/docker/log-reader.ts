@@ -1,12 +1,11 @@
-import { Readable } from 'node:stream';
 import type Docker from 'dockerode';
 import type { LogEvent } from '../engine.js';
-import { isNotFound } from './errors.js';
+import { followLog, LogConnectionLost, type LoggingContainer } from './follow-log.js';
+import { inspect } from './inspect.js';
 import { readMarkers } from './markers.js';
 import { LABEL_NONCE } from './names.js';
-import { createFrameReader, createStepFilter, type StepFilter } from './step-log.js';
+import { createStepFilter, type StepFilter } from './step-log.js';
 import type { StartListener, Starts } from './starts.js';
-import { inspect } from './steps.js';
 
 /** Between two looks at a container whose step has not begun, should it be started by another process. */
 const LOOK_MS = 250;
@@ -21,12 +20,12 @@ const FILES_EVERY = 4;
  * what was given already is skipped: the log is the same at every reading.
  */
 export async function* readStepLog(
-  container: Docker.Container,
+  container: LoggingContainer,
   step: string,
   signal: AbortSignal,
   starts: Starts,
 ): AsyncGenerator<LogEvent, void, undefined> {
-  const listener = starts.listen(container.id);
+  const listener = starts.listen(container.asked.id);
   try {
     yield* readWhenStarted(container, step, signal, listener);
   } finally {
@@ -35,7 +34,7 @@ export async function* readStepLog(
 }
 
 async function* readWhenStarted(
-  container: Docker.Container,
+  container: LoggingContainer,
   step: string,
   signal: AbortSignal,
   listener: StartListener,
@@ -45,25 +44,46 @@ async function* readWhenStarted(
   let started = false;
   for (let looks = 1; ; looks++) {
     signal.throwIfAborted();
-    const info = await inspect(container);
+    const info = await inspect(container.asked, signal);
     if (info === undefined) return;
     const stopped = !info.State.Running;
     if (info.State.Status !== 'created') {
       const filter = createStepFilter(info.Config.Labels[LABEL_NONCE] ?? '', step);
-      for await (const events of readOnce(container, filter, stopped, signal)) yield* unseen(events);
-      if (filter.phase() === 'after' || filter.phase() === 'over') return;
-      // It had stopped before this reading began, so the reading was whole: the step was cut off, and these were its last words.
-      if (filter.phase() === 'within' && stopped) return;
+      const toItsEnd = yield* readToItsEnd(readOnce(container, filter, stopped, signal), unseen);
+      if (toItsEnd && isOver(filter.phase(), stopped)) return;
+      if (!toItsEnd) {
+        await listener.wait(LOOK_SELDOM_MS, signal);
+        continue;
+      }
     }
     if (stopped) {
       // The step ended or was forbidden before this reading, and left no output.
       if (fateKnown) return;
       // It may have run since we looked at the container: one more reading, and that one is whole.
-      if (started || looks % FILES_EVERY === 0) fateKnown = await isDecided(container, step);
+      if (started || looks % FILES_EVERY === 0) fateKnown = await isDecided(container.asked, step);
       if (fateKnown) continue;
     }
     started = await listener.wait(looks < EAGER_LOOKS ? LOOK_MS : LOOK_SELDOM_MS, signal);
   }
+}
+
+/** @returns false when the connection was lost on the way */
+async function* readToItsEnd(
+  reading: AsyncGenerator<LogEvent[], void, undefined>,
+  unseen: (events: LogEvent[]) => LogEvent[],
+): AsyncGenerator<LogEvent, boolean, undefined> {
+  try {
+    for await (const events of reading) yield* unseen(events);
+    return true;
+  } catch (error) {
+    if (error instanceof LogConnectionLost) return false;
+    throw error;
+  }
+}
+
+/** Where the container had stopped before the reading began, that was whole: the step was cut off, and these were its last words. */
+function isOver(phase: ReturnType<StepFilter['phase']>, stopped: boolean): boolean {
+  return phase === 'after' || phase === 'over' || (phase === 'within' && stopped);
 }
 
 async function isDecided(container: Docker.Container, step: string): Promise<boolean> {
@@ -97,14 +117,13 @@ function createUnseen(): (events: LogEvent[]) => LogEvent[] {
 
 /** One connection to the log; what came in one chunk comes as one event. */
 async function* readOnce(
-  container: Docker.Container,
+  container: LoggingContainer,
   filter: StepFilter,
   whole: boolean,
   signal: AbortSignal,
 ): AsyncGenerator<LogEvent[], void, undefined> {
-  const frames = createFrameReader();
-  for await (const chunk of await openLog(container, signal)) {
-    yield merged(frames.push(chunk).flatMap((frame) => filter.push(frame)));
+  for await (const frames of followLog(container, signal)) {
+    yield merged(frames.flatMap((frame) => filter.push(frame)));
     if (filter.phase() === 'over') return;
   }
   if (whole || filter.phase() === 'after') yield filter.flush();
@@ -126,15 +145,4 @@ function merged(events: LogEvent[]): LogEvent[] {
   }
   close();
   return result;
-}
-
-/** `follow` also when the container has stopped: such a log just ends, and dockerode does not hold it in memory as a whole. */
-async function openLog(container: Docker.Container, signal: AbortSignal): Promise<AsyncIterable<Buffer>> {
-  const options = { follow: true, stdout: true, stderr: true, timestamps: true, abortSignal: signal } as const;
-  try {
-    return (await container.logs(options)) as unknown as AsyncIterable<Buffer>;
-  } catch (error) {
-    if (isNotFound(error)) return Readable.from([]);
-    throw error;
-  }
 }

@@ -3,7 +3,7 @@ import { PassThrough, type Duplex } from 'node:stream';
 import type Docker from 'dockerode';
 import { MachineError, type ShellRequest, type ShellSession } from '../engine.js';
 import { isConflict } from './errors.js';
-import { inspect } from './steps.js';
+import { inspect } from './inspect.js';
 import { containerFiles, stepFiles } from './wrapper.js';
 import { LABEL_NONCE } from './names.js';
 

@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type Docker from 'dockerode';
 import type { StepExit, StepRun } from '../engine.js';
 import { ignoringGone, isConflict, isNotFound, messageOf } from './errors.js';
+import { inspect } from './inspect.js';
 import { readLastWords, readMarkers, type StepMarkers } from './markers.js';
 import { LABEL_FIRST_STEP, LABEL_NONCE } from './names.js';
 import { fenceFiles, stepFiles, stopFiles } from './wrapper.js';
@@ -157,7 +158,7 @@ export async function stopStep(
     if (!(await isRunning(container))) return;
   }
   await ignoringGone(container.kill({ signal: 'SIGKILL' }));
-  await untilStopped(container, signal);
+  while (await isRunning(container)) await untilStopped(container, signal);
 }
 
 /** SIGTERM to everything but PID 1 (which records the end), the youngest first, as GitLab's executor does. */
@@ -171,15 +172,6 @@ async function terminate(container: Docker.Container): Promise<void> {
   } catch (error) {
     // It stopped meanwhile, or cannot run a shell: SIGKILL follows after the grace.
     if (!isConflict(error) && !isNotFound(error)) throw error;
-  }
-}
-
-export async function inspect(container: Docker.Container): Promise<Docker.ContainerInspectInfo | undefined> {
-  try {
-    return await container.inspect();
-  } catch (error) {
-    if (isNotFound(error)) return undefined;
-    throw error;
   }
 }
 

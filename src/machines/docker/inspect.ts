@@ -1,0 +1,30 @@
+import type Docker from 'dockerode';
+import { isNotFound } from './errors.js';
+
+/** For what an engine answers at once: without an answer the connection has died. */
+const ANSWER_MS = 30_000;
+
+/** @returns undefined when the container is gone @throws when the engine cannot be reached, or does not answer */
+export async function inspect(
+  container: Docker.Container,
+  signal?: AbortSignal,
+): Promise<Docker.ContainerInspectInfo | undefined> {
+  try {
+    return await answered((abortSignal) => container.inspect({ abortSignal }), signal);
+  } catch (error) {
+    if (isNotFound(error)) return undefined;
+    throw error;
+  }
+}
+
+/** @throws Error when `ask` has no answer in time; the signal's reason */
+export async function answered<T>(ask: (signal: AbortSignal) => Promise<T>, signal?: AbortSignal): Promise<T> {
+  const limit = AbortSignal.timeout(ANSWER_MS);
+  try {
+    return await ask(signal === undefined ? limit : AbortSignal.any([signal, limit]));
+  } catch (error) {
+    signal?.throwIfAborted();
+    if (limit.aborted) throw new Error(`the engine did not answer in ${String(ANSWER_MS / 1000)} s`, { cause: error });
+    throw error;
+  }
+}
