@@ -14,10 +14,12 @@ import { createJobHandle, type JobFlight, type JobHandle } from './client/job-ha
 import { listJobs, NAME_MEMO, resolveJobId, type JobFilter, type JobSummary } from './client/job-list.js';
 import { guarded, unreachable } from './client/reach.js';
 import type { CiJobInput, CiJobResult, JobStatus, ReplayMetricsResult } from './contracts/ci-job.js';
+import type { EngineOutage } from './contracts/engine-outage.js';
 import type { JobLife } from './contracts/job-life.js';
 import { CI_JOB_WORKFLOW, jobWorkflowId, REPLAY_METRICS_WORKFLOW, replayWorkflowId } from './contracts/names.js';
 import { parseJobObject } from './job/job-file.js';
 import { jobFileToSpec } from './job/to-spec.js';
+import { readOutages } from './store/engine-outages.js';
 import { openStore } from './store/open-store.js';
 import type { Store } from './store/store.js';
 
@@ -25,6 +27,7 @@ export { JobExistsError, JobInvalidError, JobNotFoundError, UnreachableError };
 export type {
   CiJobInput,
   CiJobResult,
+  EngineOutage,
   JobFacts,
   JobFilter,
   JobFlight,
@@ -55,6 +58,8 @@ export interface HoldfastClient {
   listJobs(filter?: JobFilter): Promise<JobSummary[]>;
   /** Adds to jobs of the list what Temporal's list does not know: times, exit codes, engines. */
   jobFacts(jobs: readonly JobSummary[]): Promise<JobFacts[]>;
+  /** Engines that take no jobs now, as their workers have said a moment ago. @throws StoreError */
+  outages(): Promise<EngineOutage[]>;
   /** Collect and upload a job's metrics again; two callers at once share one upload. */
   replayMetrics(id: string): Promise<ReplayMetricsResult>;
   readonly store: Store;
@@ -132,6 +137,7 @@ export async function createHoldfastClient(config: Config): Promise<HoldfastClie
     jobFacts: (jobs) => readJobFacts(jobs, (workflowId) => readStatus({ temporal, store, address }, workflowId)),
     listJobs: (filter) =>
       guarded(async () => listAfterReplay(store, await listJobs(temporal, filter), filter?.metrics), address),
+    outages: () => readOutages(store),
     async replayMetrics(id) {
       const job = await resolveJobId(temporal, id);
       const known = await readReplayed(store, job);

@@ -18,8 +18,15 @@ export interface EngineSlots extends CustomSlotSupplier<ActivitySlotInfo> {
   released(): void;
 }
 
-/** @param isOut the engine is out of rotation: no slot, and the jobs stay in the queue for another engine */
-export function createEngineSlots(engine: Engine, logger: Logger, isOut: () => boolean = () => false): EngineSlots {
+/** What the supplier asks, and tells, of the engine's health. */
+export interface SlotHealth {
+  /** Out of rotation: no slot, and the jobs stay in the queue for another engine. */
+  isOut(): boolean;
+  answered(): void;
+  silent(error: unknown): void;
+}
+
+export function createEngineSlots(engine: Engine, logger: Logger, health: SlotHealth): EngineSlots {
   let promised = 0;
   let waiting: (() => void)[] = [];
 
@@ -31,12 +38,15 @@ export function createEngineSlots(engine: Engine, logger: Logger, isOut: () => b
 
   /** Counts itself in before it asks, so that two reservations never take the same slot. */
   async function promise(signal: AbortSignal): Promise<boolean> {
-    if (isOut()) return false;
+    if (health.isOut()) return false;
     promised += 1;
     try {
-      if ((await engine.provisionableSlots({ signal })) >= promised) return true;
+      const free = await engine.provisionableSlots({ signal });
+      health.answered();
+      if (free >= promised) return true;
     } catch (error) {
       if (!signal.aborted) {
+        health.silent(error);
         logger.warn({ engine: engine.name, error: String(error) }, 'The engine cannot say how many slots are free');
       }
     }

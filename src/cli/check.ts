@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { loadConfig } from '../config/load.js';
 import type { Config } from '../config/schema.js';
+import { describeOutage } from '../contracts/engine-outage.js';
 import { VERSION } from '../version.js';
 import { printJson, say, type CommonOptions } from './context.js';
 import { EXIT } from './exit-codes.js';
@@ -58,6 +59,7 @@ async function runChecks(config: Config): Promise<CheckResult[]> {
           installation: { id: 'check', origin: 'check' }, // it is only asked whether it answers
           logger: silentLogger,
         }).ping({});
+        await assertInRotation(config, settings.name);
         return `Docker ${version}, API ${apiVersion}`;
       }),
     ),
@@ -66,6 +68,14 @@ async function runChecks(config: Config): Promise<CheckResult[]> {
       ? []
       : [attempt(`prometheus ${config.metrics.prometheusUrl}`, () => checkPrometheus(config))]),
   ]);
+}
+
+/** @throws with the words of the workers that have taken the engine out */
+async function assertInRotation(config: Config, engine: string): Promise<void> {
+  const { openStore } = await import('../store/open-store.js');
+  const { knownOutages } = await import('../client/waiting.js');
+  const outages = await knownOutages(await openStore(config.store), { engine });
+  if (outages.length > 0) throw new Error(`answers, but takes no jobs. ${outages.map(describeOutage).join(' ')}`);
 }
 
 /** Reachable, lets us in, and takes every query of the configuration. */

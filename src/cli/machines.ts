@@ -1,22 +1,26 @@
 import type { Command } from 'commander';
 import type { LiveMachine } from '../client/machine-list.js';
 import { loadConfig } from '../config/load.js';
+import { describeOutage } from '../contracts/engine-outage.js';
 import { inColumns } from './columns.js';
-import { printJson, withClient, type CommonOptions } from './context.js';
+import { printJson, say, withClient, type CommonOptions } from './context.js';
 import { openEngines } from './engines.js';
 
 export function addMachines(program: Command): void {
   program
     .command('machines')
-    .description('every live machine, its job, its age and why it lives')
+    .description('every live machine, its job, its age and why it lives; engines that take no jobs')
     .option('--json', 'print JSON')
     .option('--config <file>', 'configuration')
     .action(async (options: CommonOptions) => {
       const { config } = loadConfig({ file: options.config });
       const { listMachines } = await import('../client/machine-list.js');
-      const machines = await withClient(options, async (client) =>
-        listMachines(client, await openEngines(config, client)),
-      );
+      const { knownOutages } = await import('../client/waiting.js');
+      const machines = await withClient(options, async (client) => {
+        // First: an engine that takes no jobs may well be one that cannot say what runs on it.
+        for (const outage of await knownOutages(client.store)) say(describeOutage(outage));
+        return await listMachines(client, await openEngines(config, client));
+      });
       if (options.json === true) printJson(machines);
       else process.stdout.write(table(machines));
     });

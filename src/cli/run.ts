@@ -5,6 +5,7 @@ import type { CiJobResult } from '../contracts/ci-job.js';
 import { parseDuration } from '../job/durations.js';
 import { printJson, say, withClient, writeOut, type CommonOptions } from './context.js';
 import { EXIT, exitCodeOf, UsageError } from './exit-codes.js';
+import { sayWhyItWaits } from './say-why-it-waits.js';
 
 interface RunOptions extends CommonOptions {
   var: string[];
@@ -73,10 +74,12 @@ async function run(client: HoldfastClient, job: unknown, options: RunOptions): P
 
 async function follow(handle: JobHandle, options: RunOptions): Promise<number> {
   const detached = cancelOnInterrupt(handle);
+  const over = new AbortController();
+  void sayWhyItWaits(handle, { say, signal: over.signal });
   const outcome = handle.result();
   // Waited for below; a failure while the trace is still read must not be unhandled.
   outcome.catch(() => undefined);
-  const result = await Promise.race([finished(handle, outcome, options), detached]);
+  const result = await Promise.race([finished(handle, outcome, options), detached]).finally(() => over.abort());
   if (result === 'detached') {
     say(`Detached; the job goes on. holdfast trace ${handle.id} --follow shows the rest.`);
     return EXIT.canceled;

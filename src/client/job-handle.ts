@@ -17,6 +17,7 @@ import { statusAfterReplay } from './replayed.js';
 import { faultOfJob, readJobLife } from './life/job-life.js';
 import { followTrace } from './trace-follower.js';
 import { guarded } from './reach.js';
+import { statusWhileWaiting } from './waiting.js';
 
 /** One wait for an update; the server ends longer ones. */
 const RESULT_POLL_MS = 20_000;
@@ -63,7 +64,8 @@ export function createJobHandle(deps: JobHandleDeps, workflowId: string): JobHan
   }
 
   async function readNow(): Promise<JobStatus> {
-    return await statusAfterReplay(store, await readStatus(deps, workflowId));
+    const status = await readStatus(deps, workflowId);
+    return await statusWhileWaiting(store, await statusAfterReplay(store, status));
   }
 
   return {

@@ -313,7 +313,9 @@ const Worker = z.strictObject({
     .int()
     .min(0)
     .default(5)
-    .describe('failures in a row that take an engine out of rotation until it makes machines again; 0: never'),
+    .describe(
+      'failures in a row, or losses of machines, that take an engine out of rotation until it makes machines again; 0: never',
+    ),
   versioning: Versioning.prefault({}),
 });
 

@@ -1,3 +1,4 @@
+import type { EngineOutage } from './engine-outage.js';
 import type { FailureReason, FinalJobState, JobState, MetricsState } from './names.js';
 import type { JobSpec } from './job-spec.js';
 
@@ -57,6 +58,8 @@ export interface JobStatus {
   attempts: number;
   steps: StepStatus[];
   artifacts: ArtifactStatus[];
+  /** While it waits for a machine: engines of its pool that take no jobs. Added by whoever asks; the workflow does not know. */
+  outages?: EngineOutage[];
 }
 
 export interface StepStatus {

@@ -46,6 +46,14 @@ export function cacheKey(project: string, key: string): string {
   return ['cache', encodeURIComponent(project), `${encodeURIComponent(key)}.tar.gz`].join('/');
 }
 
+/** Engines that take no jobs: one small object a worker that says so. */
+export const outageKeys = {
+  all: () => 'engines',
+  engine: (engine: string) => ['engines', encodeURIComponent(engine), 'outages'].join('/'),
+  worker: (engine: string, worker: string) =>
+    ['engines', encodeURIComponent(engine), 'outages', `${encodeURIComponent(worker)}.json`].join('/'),
+};
+
 /** Right-sizing: one small object a run. Hashed, because names are free text of any length; the object says them in full. */
 export const usageKeys = {
   all: () => 'usage',

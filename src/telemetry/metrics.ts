@@ -82,7 +82,7 @@ export function createWorkerMetrics(version: { version: string; revision: string
     }),
     engineOut: new Gauge({
       name: 'holdfast_engine_out_of_rotation',
-      help: '1 while an engine is out of rotation, since it failed job after job',
+      help: '1 while an engine is out of rotation, since it failed job after job or lost machine after machine',
       labelNames: ['engine'],
       registers,
     }),

@@ -1,18 +1,18 @@
 import type { Client } from '@temporalio/client';
 import { Worker, type NativeConnection, type WorkerDeploymentOptions } from '@temporalio/worker';
 import { createControlActivities, createCoordinatorActivities, createEngineActivities } from '../activities/index.js';
-import { createEngineSlots, type EngineSlots } from '../activities/engine-slots.js';
+import { createEngineSlots } from '../activities/engine-slots.js';
 import { createProvisionMachine } from '../activities/provision-machine.js';
 import type { SharedDeps } from '../activities/deps.js';
 import type { createPayloadCodec } from '../codec/payload-codec.js';
 import type { Config } from '../config/schema.js';
 import { coordinatorTaskQueue, engineTaskQueue, poolTaskQueue } from '../contracts/names.js';
 import type { Engine } from '../machines/engine.js';
-import type { Logger } from '../telemetry/logger.js';
 import { VERSION } from '../version.js';
 import type { GitlabEntries } from './gitlab/entries.js';
 import type { GitlabIntake } from './gitlab/start-gitlab.js';
-import { createEngineHealth, watchingInterceptor } from './engine-health.js';
+import type { EngineHealth } from './health/engine-health.js';
+import { watchProvisioning, watchSteps } from './health/watch.js';
 import type { Housekeeping } from './housekeeping.js';
 import type { createMetricsParts } from './metrics-parts.js';
 import type { WorkerGroups } from './serve.js';
@@ -32,6 +32,7 @@ export interface WorkerParts {
   connection: NativeConnection;
   client: Client;
   engines: ReadonlyMap<string, Engine>;
+  healths: ReadonlyMap<string, EngineHealth>;
   /** Its id. */
   installation: string;
   shared: SharedDeps;
@@ -40,7 +41,6 @@ export interface WorkerParts {
   gitlab: GitlabIntake;
   housekeeping: Housekeeping;
   dataConverter: { payloadCodecs: ReturnType<typeof createPayloadCodec>[] };
-  logger: Logger;
 }
 
 export interface CreatedWorkers extends WorkerGroups {
@@ -50,16 +50,15 @@ export interface CreatedWorkers extends WorkerGroups {
 
 /** Control queue, and for each engine its own queue and those of its pools (docs/architecture.md, "Queues"). */
 export async function createWorkers(parts: WorkerParts): Promise<CreatedWorkers> {
-  const { config, connection, engines, shared, dataConverter, logger, housekeeping, entries, gitlab } = parts;
+  const { config, connection, engines, shared, dataConverter, housekeeping, entries, gitlab } = parts;
   const { taskQueue, namespace } = config.temporal;
+  const interceptors = [shared.flight.interceptor, ...(parts.tracing === undefined ? [] : [parts.tracing.interceptor])];
   const common = {
     connection,
     namespace,
     dataConverter,
     identity: shared.flight.worker,
-    interceptors: {
-      activity: [shared.flight.interceptor, ...(parts.tracing === undefined ? [] : [parts.tracing.interceptor])],
-    },
+    interceptors: { activity: interceptors },
     shutdownGraceTime: config.worker.shutdownGrace,
     stickyQueueScheduleToStartTimeout: STICKY_PATIENCE,
     maxHeartbeatThrottleInterval: config.worker.heartbeatThrottle,
@@ -96,16 +95,13 @@ export async function createWorkers(parts: WorkerParts): Promise<CreatedWorkers>
   }
   for (const settings of config.engines) {
     const engine = engines.get(settings.name);
-    if (engine === undefined) continue;
-    const health = createEngineHealth({
-      engine,
-      limit: config.worker.poisonAfter,
-      logger,
-      gauge: shared.metrics.engineOut,
-      back: () => slots.released(),
+    const health = parts.healths.get(settings.name);
+    if (engine === undefined || health === undefined) continue;
+    const slots = createEngineSlots(engine, shared.logger, health);
+    health.onBack(() => {
+      slots.released();
+      gitlab.released();
     });
-    shared.lifecycle.handover.addEventListener('abort', () => health.stop(), { once: true });
-    const slots: EngineSlots = createEngineSlots(engine, logger, () => health.isOut());
     const deps = {
       ...shared,
       engine,
@@ -118,6 +114,7 @@ export async function createWorkers(parts: WorkerParts): Promise<CreatedWorkers>
     serving.push(
       await Worker.create({
         ...common,
+        interceptors: { activity: [...interceptors, watchSteps(health)] },
         taskQueue: engineTaskQueue(taskQueue, settings.name),
         activities: createEngineActivities(deps),
         // Of each job: a step, its trace, an upload or a stop, and a release; twice that, since jobs overlap at their ends.
@@ -146,7 +143,7 @@ export async function createWorkers(parts: WorkerParts): Promise<CreatedWorkers>
         open: () =>
           Worker.create({
             ...common,
-            interceptors: { activity: [shared.flight.interceptor, watchingInterceptor(health)] },
+            interceptors: { activity: [...interceptors, watchProvisioning(health)] },
             // A drain ends what is being provisioned; a hand-over does not wait, it aborts it.
             shutdownGraceTime: PROVISION_LIMIT,
             taskQueue: poolTaskQueue(taskQueue, pool),

@@ -27,6 +27,7 @@ import { openGitlabEntries } from './gitlab/entries.js';
 import { createGitlabIntake } from './gitlab/start-gitlab.js';
 import { waitsForMachine } from './gitlab/start-workflow.js';
 import { createWorkers } from './create-workers.js';
+import { createEngineHealths } from './health/engine-healths.js';
 import { createHousekeeping } from './housekeeping.js';
 import { installRuntime } from './runtime.js';
 import { loadOrCreateKeys } from './keys.js';
@@ -116,7 +117,8 @@ export async function runWorker(options: {
   });
   const web = await startWebPages({ config, client, store, logger });
   const entries = openGitlabEntries(config.gitlab, { systemId: await loadSystemId(store), revision, metrics });
-  const gitlab = createGitlabIntake({ config, entries, client, engines, store, ring, logger });
+  const healths = createEngineHealths({ config, engines, shared });
+  const gitlab = createGitlabIntake({ config, entries, client, engines, healths, store, ring, logger });
   const workers = await createWorkers({
     config,
     codePath,
@@ -125,6 +127,7 @@ export async function runWorker(options: {
     connection,
     client,
     engines,
+    healths: healths.all,
     installation: installation.id,
     shared,
     metricsDeps,
@@ -132,7 +135,6 @@ export async function runWorker(options: {
     gitlab,
     housekeeping,
     dataConverter,
-    logger,
   });
   collector.start();
   housekeeping.start();
@@ -168,6 +170,7 @@ export async function runWorker(options: {
     queryCheck.stop();
     await kept.stop();
     await housekeeping.stop();
+    await healths.stop();
     pulse.stop();
     await web.close();
     await server.close();

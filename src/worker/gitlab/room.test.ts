@@ -5,9 +5,12 @@ const ENTRY = { name: 'main', limit: 3 };
 const NEVER = new AbortController().signal;
 
 function setup(given: { free: number[]; open?: OpenJob[] }) {
-  const world = { nowMs: 1_000_000, free: given.free, open: given.open ?? [] };
+  const world = { nowMs: 1_000_000, free: given.free, open: given.open ?? [], out: new Set<number>() };
   const room = createRoom({
-    engines: given.free.map((_, index) => ({ freeSlots: () => Promise.resolve(world.free[index] ?? 0) })),
+    engines: given.free.map((_, index) => ({
+      freeSlots: () => Promise.resolve(world.free[index] ?? 0),
+      isOut: () => world.out.has(index),
+    })),
     openJobs: () => Promise.resolve(world.open),
     now: () => world.nowMs,
   });
@@ -27,6 +30,15 @@ describe('room for a job', () => {
     expect(await setup({ free: [0, 1] }).hasRoom()).toBe(true);
     expect(await setup({ free: [0, 0] }).hasRoom()).toBe(false);
     expect(await setup({ free: [] }).hasRoom()).toBe(false);
+  });
+
+  it('is not on an engine that is out of rotation: the job is better left at GitLab', async () => {
+    const { world, hasRoom } = setup({ free: [1, 0] });
+    world.out.add(0);
+    expect(await hasRoom()).toBe(false);
+
+    world.free = [1, 1];
+    expect(await hasRoom()).toBe(true);
   });
 
   it('is not where the free slot is for a job in hand', async () => {

@@ -11,8 +11,8 @@ export interface OpenJob {
 }
 
 export interface RoomDeps {
-  /** Those of this worker that serve the pool. */
-  engines: readonly Pick<Engine, 'freeSlots'>[];
+  /** Those of this worker that serve the pool; one that is out of rotation has no free slots, whatever it says. */
+  engines: readonly (Pick<Engine, 'freeSlots'> & { isOut(): boolean })[];
   /** Jobs of the pool, wherever they came from. @throws when Temporal cannot be reached */
   openJobs(): Promise<OpenJob[]>;
   now: () => number;
@@ -53,7 +53,8 @@ export function createRoom(deps: RoomDeps): Room {
   }
 
   async function freeSlots(signal: AbortSignal): Promise<number> {
-    const free = await Promise.all(deps.engines.map((engine) => engine.freeSlots({ signal })));
+    const inRotation = deps.engines.filter((engine) => !engine.isOut());
+    const free = await Promise.all(inRotation.map((engine) => engine.freeSlots({ signal })));
     return free.reduce((sum, count) => sum + count, 0);
   }
 

@@ -7,10 +7,11 @@ import { createSpool } from '../../gitlab/spool.js';
 import type { JobStatus } from '../../contracts/ci-job.js';
 import { gitlabWorkflowId, STATUS_QUERY } from '../../contracts/names.js';
 import type { KeyRing } from '../../codec/key-ring.js';
-import type { Engine } from '../../machines/engine.js';
+import type { CallOptions, Engine } from '../../machines/engine.js';
 import type { Store } from '../../store/store.js';
 import type { Logger } from '../../telemetry/logger.js';
 import type { Conversations } from '../../activities/report-to-coordinator.js';
+import type { EngineHealths } from '../health/engine-healths.js';
 import type { HandedOverJob } from '../take-in.js';
 import { createBell } from './bell.js';
 import { factsOfEntry, type GitlabEntries } from './entries.js';
@@ -23,6 +24,7 @@ export interface GitlabDeps {
   entries: GitlabEntries;
   client: Client;
   engines: ReadonlyMap<string, Engine>;
+  healths: EngineHealths;
   store: Store;
   ring: KeyRing;
   logger: Logger;
@@ -138,10 +140,12 @@ async function startOne(logger: Logger, entry: string, intake: Intake, poller: P
   poller.start();
 }
 
-function roomOf({ config, engines, client, logger }: GitlabDeps, pool: string): Room {
+function roomOf({ config, engines, healths, client, logger }: GitlabDeps, pool: string): Room {
   const serving = config.engines.flatMap((settings) => {
     const engine = engines.get(settings.name);
-    return engine !== undefined && settings.pools.includes(pool) ? [engine] : [];
+    if (engine === undefined || !settings.pools.includes(pool)) return [];
+    const isOut = () => healths.all.get(settings.name)?.isOut() === true;
+    return [{ freeSlots: (options: CallOptions) => engine.freeSlots(options), isOut }];
   });
   if (serving.length === 0) {
     logger.warn({ pool }, 'A gitlab entry names a pool that no engine of this worker serves; it takes no jobs here');

@@ -69,6 +69,7 @@ describe('with an OpenTelemetry collector', () => {
     const all = spans();
     const steps = job().filter(({ name }) => name === 'RunActivity:runStep');
     expect(steps.map((span) => attribute(span, 'holdfast.step')).sort()).toEqual(['after_script', 'step_script']);
+    expect(job().map(({ name }) => name)).toContain('RunActivity:provisionMachine');
     const script = steps.find((span) => attribute(span, 'holdfast.step') === 'step_script');
     const scheduled = all.find(({ spanId }) => spanId === script?.parentSpanId);
     expect(scheduled?.name).toBe('StartActivity:runStep');
