@@ -1,8 +1,12 @@
+import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setImmediate } from 'node:timers/promises';
 import { afterEach, describe, expect, it } from 'vitest';
 import { createDockerClient } from './client.js';
-import { followLog, LogConnectionLost } from './follow-log.js';
+import { followLog, LogConnectionLost, type Patience } from './follow-log.js';
 
 const NEVER = new AbortController().signal;
 const PATIENCE = { silentMs: 10, maxSilentMs: 20, onItsWayMs: 20 };
@@ -21,7 +25,7 @@ interface Behaviour {
 }
 
 /** An engine with one container, of which only the log counts. */
-async function engine({ running = true, last, follow }: Behaviour) {
+async function engine({ running = true, last, follow }: Behaviour, socket?: string) {
   const world = { questions: 0, followed: undefined as ServerResponse | undefined };
   const server = createServer((request, answer) => {
     const url = new URL(request.url ?? '', 'http://engine');
@@ -33,12 +37,16 @@ async function engine({ running = true, last, follow }: Behaviour) {
     world.followed = answer;
     follow(answer);
   });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  await new Promise<void>((resolve) =>
+    socket === undefined ? server.listen(0, '127.0.0.1', resolve) : server.listen(socket, resolve),
+  );
   closers.push(() => {
     server.closeAllConnections();
     server.close();
   });
-  const docker = createDockerClient({ host: `tcp://127.0.0.1:${String((server.address() as AddressInfo).port)}` });
+  const host =
+    socket === undefined ? `tcp://127.0.0.1:${String((server.address() as AddressInfo).port)}` : `unix://${socket}`;
+  const docker = createDockerClient({ host });
   const container = docker.getContainer('x');
   return { world, container: { asked: container, listened: container } };
 }
@@ -52,8 +60,15 @@ function frame(text: string): Buffer {
   return Buffer.concat([header, payload]);
 }
 
-async function read(container: Parameters<typeof followLog>[0], given: string[] = [], patience = PATIENCE) {
-  for await (const frames of followLog(container, NEVER, patience)) {
+async function read(
+  container: Parameters<typeof followLog>[0],
+  {
+    given = [],
+    patience = PATIENCE,
+    signal = NEVER,
+  }: { given?: string[]; patience?: Patience; signal?: AbortSignal } = {},
+) {
+  for await (const frames of followLog(container, signal, patience)) {
     given.push(...frames.map(({ bytes }) => bytes.toString().trim()));
   }
   return given;
@@ -77,7 +92,7 @@ describe('a log that is followed', () => {
     const given: string[] = [];
     const { container } = await engine({ last: () => '2', follow: (answer) => answer.write(frame('1')) });
 
-    await expect(read(container, given)).rejects.toThrow(LogConnectionLost);
+    await expect(read(container, { given })).rejects.toThrow(LogConnectionLost);
 
     expect(given).toEqual(['1']);
   });
@@ -91,7 +106,7 @@ describe('a log that is followed', () => {
       follow: (answer) => answer.write(frame('1')),
     });
 
-    expect(await read(container, [], { ...PATIENCE, onItsWayMs: 10_000 })).toEqual(['1', '2']);
+    expect(await read(container, { patience: { ...PATIENCE, onItsWayMs: 10_000 } })).toEqual(['1', '2']);
   });
 
   it('is lost when it does not even begin, or when its container has stopped and it does not end', async () => {
@@ -111,13 +126,46 @@ describe('a log that is followed', () => {
       last: () => '1',
       follow: (answer) => {
         answer.write(frame('1'));
-        setImmediate(() => answer.destroy());
+        setTimeout(() => answer.destroy(), 5);
       },
     });
 
     await expect(read(container)).rejects.toThrow(LogConnectionLost);
 
     expect(world.followed?.destroyed).toBe(true);
+  });
+
+  it('that is left before its end does no harm to the process', async () => {
+    const directory = mkdtempSync(join(tmpdir(), 'holdfast-engine-'));
+    closers.push(() => rmSync(directory, { recursive: true }));
+    const { container } = await engine(
+      { last: () => '1', follow: (answer) => answer.end(frame('1')) },
+      join(directory, 'engine.sock'),
+    );
+
+    // An error of a connection that is just put aside for the next call has no listener: it would end the process.
+    for (let reading = 0; reading < 20; reading++) {
+      for await (const frames of followLog(container, NEVER, PATIENCE)) {
+        expect(frames).toHaveLength(1);
+        break;
+      }
+      await setImmediate();
+    }
+  });
+
+  it('ends with its signal, also while it is opened', async () => {
+    const mute = await engine({ last: () => '', follow: () => undefined });
+    const silent = await engine({ last: () => '1', follow: (answer) => answer.write(frame('1')) });
+
+    for (const { container, world } of [mute, silent]) {
+      const cut = new AbortController();
+      const reading = read(container, { signal: cut.signal, patience: { ...PATIENCE, silentMs: 60_000 } });
+      while (world.followed === undefined) await setImmediate();
+      cut.abort(new Error('handed over'));
+
+      await expect(reading).rejects.toThrow('handed over');
+      await new Promise((resolve) => world.followed?.once('close', resolve));
+    }
   });
 
   it('says what the engine refuses', async () => {

@@ -41,6 +41,7 @@ export async function* followLog(
   const over = new AbortController();
   const frames = createFrameReader();
   let newest: string | undefined;
+  let log: Readable | undefined;
 
   async function orLost<T>(coming: Promise<T>): Promise<T> {
     let { silentMs } = patience;
@@ -58,8 +59,10 @@ export async function* followLog(
   }
 
   try {
-    const log = await orLost(openLog(container.listened, AbortSignal.any([signal, over.signal])));
-    const chunks = log[Symbol.asyncIterator]();
+    log = await orLost(openLog(container.listened, signal, over.signal));
+    const chunks = log[Symbol.asyncIterator]() as AsyncIterableIterator<Buffer>;
+    signal.throwIfAborted();
+    signal.addEventListener('abort', close);
     for (;;) {
       const chunk = await orLost(chunks.next());
       if (chunk.done === true) return;
@@ -68,7 +71,13 @@ export async function* followLog(
       yield more;
     }
   } finally {
-    over.abort();
+    signal.removeEventListener('abort', close);
+    if (log === undefined) over.abort();
+    else close();
+  }
+
+  function close(): void {
+    log?.destroy();
   }
 }
 
@@ -101,13 +110,26 @@ function comesWithin(coming: Promise<unknown>, ms: number): Promise<boolean> {
   });
 }
 
-/** `follow` also when the container has stopped: such a log just ends, and dockerode does not hold it in memory as a whole. */
-async function openLog(container: Docker.Container, signal: AbortSignal): Promise<AsyncIterable<Buffer>> {
-  const options = { follow: true, stdout: true, stderr: true, timestamps: true, abortSignal: signal } as const;
+/**
+ * `follow` also when the container has stopped: such a log just ends, and dockerode does not hold it in memory as a whole.
+ * @param signals end the opening only. Node 20 aborts a request by an error of its connection, also when the answer has come and is
+ *   not read to its end; then the connection has just been put aside for the next call, nobody listens, and the process ends.
+ */
+async function openLog(container: Docker.Container, ...signals: AbortSignal[]): Promise<Readable> {
+  const opening = new AbortController();
+  const cut = () => opening.abort();
+  for (const signal of signals) {
+    if (signal.aborted) cut();
+    signal.addEventListener('abort', cut);
+  }
+  const options = { follow: true, stdout: true, stderr: true, timestamps: true, abortSignal: opening.signal } as const;
   try {
-    return (await container.logs(options)) as unknown as AsyncIterable<Buffer>;
+    // dockerode types the answer as the older stream interface; it is an http.IncomingMessage.
+    return (await container.logs(options)) as Readable;
   } catch (error) {
     if (isNotFound(error)) return Readable.from([]);
     throw error;
+  } finally {
+    for (const signal of signals) signal.removeEventListener('abort', cut);
   }
 }
