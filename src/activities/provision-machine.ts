@@ -39,6 +39,8 @@ export interface ProvisionDeps extends EngineDeps {
   installation: string;
   metricsSettings: { enabled: boolean; graceMs: number; giveUpAfterMs: number };
   machineAcquired(workflowId: string): void;
+  /** Perhaps half of one is there. */
+  machineMissed(): void;
 }
 
 /** @returns activity `provisionMachine`: plan, header of the trace, machine */
@@ -92,6 +94,7 @@ async function provision(deps: ProvisionDeps, input: ProvisionInput, signal: Abo
       limits: { cpus: settings.cpus ?? null, memoryBytes: settings.memoryBytes ?? null },
     };
   } catch (error) {
+    deps.machineMissed();
     if (signal.aborted) throw error;
     throw toActivityFailure(error, { trace } satisfies Partial<FailureDetails>, hide);
   } finally {

@@ -67,10 +67,17 @@ export interface Engine {
   probe(options: CallOptions): Promise<void>;
   /** Remove the warm sandboxes (clean stop of the engine's last worker). */
   dropWarm(options: CallOptions): Promise<void>;
-  /** Removes what belongs to no open job. @returns what was removed, by name */
-  sweep(isOpen: (job: string) => Promise<boolean>, options: CallOptions): Promise<string[]>;
+  /** Removes what belongs to no open job. */
+  sweep(isOpen: (job: string) => Promise<boolean>, options: CallOptions): Promise<Swept>;
   /** Fast reachability probe. @throws MachineError ENGINE_UNREACHABLE */
   ping(options: CallOptions): Promise<{ version: string; apiVersion: string }>;
+}
+
+export interface Swept {
+  /** By name. */
+  removed: string[];
+  /** Something is half made, or too young to be taken for a leftover: the next sweep should come soon. */
+  unsettled: boolean;
 }
 
 export interface CallOptions {

@@ -131,6 +131,7 @@ export async function createWorkers(parts: WorkerParts): Promise<CreatedWorkers>
         gitlab.leased(workflowId);
         housekeeping.machinesChanged(engine);
       },
+      machineMissed: () => housekeeping.provisioningFailed(),
       metricsSettings: {
         enabled: config.metrics.enabled && config.metrics.prometheusUrl !== undefined,
         graceMs: config.metrics.grace,

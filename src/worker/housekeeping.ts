@@ -5,6 +5,7 @@ import { CI_JOB_WORKFLOW, isFinalJobState, JOB_STATES, STATUS_QUERY } from '../c
 import type { Engine, MachineSummary } from '../machines/engine.js';
 import type { Logger } from '../telemetry/logger.js';
 import type { WorkerMetrics } from '../telemetry/metrics.js';
+import { createSweeps } from './sweeps.js';
 
 /** A warm sandbox costs as much to make as a job's own container: not while that one is being started. */
 const WARM_DELAY_MS = 800;
@@ -15,6 +16,8 @@ export interface Housekeeping {
   start(): void;
   /** A machine was taken or given back: there may be a sandbox to make, soon. */
   machinesChanged(engine: Engine): void;
+  /** A machine was not made, and perhaps half of it is there: when its job makes no other attempt, it is a leftover. */
+  provisioningFailed(): void;
   /**
    * Waits until the jobs that are on the engines now have their final status and their machines are gone. Jobs that come later
    * (to another worker of the same engine) are not waited for.
@@ -94,12 +97,7 @@ export function createHousekeeping(deps: {
     return [];
   }
 
-  async function sweepAll(): Promise<void> {
-    for (const engine of engines) {
-      const removed = await engine.sweep(isOpen, { signal });
-      if (removed.length > 0) logger.warn({ engine: engine.name, removed }, 'Leftovers were removed');
-      keepWarmSoon(engine);
-    }
+  async function countJobs(): Promise<void> {
     const counts = await Promise.all(
       JOB_STATES.map((state) =>
         client.workflow.count(
@@ -110,20 +108,26 @@ export function createHousekeeping(deps: {
     JOB_STATES.forEach((state, index) => metrics.jobs.set({ state }, counts[index]?.count ?? 0));
   }
 
-  async function sweepPeriodically(): Promise<void> {
-    while (!signal.aborted) {
-      await sweepAll().catch((error: unknown) => {
-        if (!signal.aborted) logger.warn({ error: String(error) }, 'A sweep failed; it is tried again later');
+  const sweeps = createSweeps({
+    engines,
+    isOpen,
+    intervalMs: deps.sweepIntervalMs,
+    signal,
+    logger,
+    async after() {
+      for (const engine of engines) keepWarmSoon(engine);
+      await countJobs().catch((error: unknown) => {
+        if (!signal.aborted) logger.warn({ error: String(error) }, 'The open jobs could not be counted');
       });
-      await delay(deps.sweepIntervalMs, undefined, { signal }).catch(() => undefined);
-    }
-  }
+    },
+  });
 
   return {
     start() {
-      inBackground('sweeps', sweepPeriodically);
+      inBackground('sweeps', sweeps.run);
     },
     machinesChanged: keepWarmSoon,
+    provisioningFailed: sweeps.soon,
     async drain(cut) {
       drainingSince = true;
       const jobs = new Set((await machinesOfJobs(cut)).map((machine) => machine.job));

@@ -1,17 +1,26 @@
 import type Docker from 'dockerode';
-import { LABEL_MACHINE } from '../../contracts/names.js';
-import type { OwnedEngineSettings } from '../engine.js';
+import { LABEL_JOB, LABEL_MACHINE } from '../../contracts/names.js';
+import type { OwnedEngineSettings, Swept } from '../engine.js';
 import { ignoringGone } from './errors.js';
-import { listContainers } from './inventory.js';
+import { listContainers, type OurContainer } from './inventory.js';
 import { LABEL_ENGINE, LABEL_INSTALLATION, LABEL_ORIGIN, ownerFilter } from './names.js';
 import { releaseMachine } from './release.js';
 import { removeSandbox } from './sandbox.js';
 import { lonelySandboxes, readOwner } from './sandbox-owner.js';
+import { unbegunSandboxes } from './unbegun.js';
 
 /** Younger things may belong to a machine that is just being made, or to a workflow that visibility does not show yet. */
 const YOUNG_MS = 10_000;
-/** A claimed sandbox gets its containers at once; after this long its maker has died. */
+/** A claimed sandbox gets its owner at once; after this long its maker has died. */
 const ABANDONED_MS = 2 * 60_000;
+
+interface Sweep {
+  docker: Docker;
+  settings: OwnedEngineSettings;
+  isOpen: (job: string) => Promise<boolean>;
+  /** Unix milliseconds. */
+  now: number;
+}
 
 /**
  * Removes what belongs to no open job. Never touches anything without our labels, of another engine entry, of another
@@ -19,29 +28,54 @@ const ABANDONED_MS = 2 * 60_000;
  * @param memory.now Unix milliseconds
  * @param memory.lonelySince kept between sweeps: when a claimed sandbox without containers was seen first. When it was claimed is
  *   written nowhere, and its maker may be about to use it.
- * @returns the names of what was removed
  */
 export async function sweep(
   docker: Docker,
   settings: OwnedEngineSettings,
   isOpen: (job: string) => Promise<boolean>,
   { lonelySince, now }: { lonelySince: Map<string, number>; now: number },
-): Promise<string[]> {
+): Promise<Swept> {
+  const work: Sweep = { docker, settings, isOpen: oncePerJob(isOpen), now };
   const containers = await listContainers(docker, settings);
+  const machines = await sweepMachines(work, containers);
+  const others = containers.filter(({ machine }) => !machines.removed.includes(machine));
+  const sandboxes = await sweepSandboxes(work, others, lonelySince);
+  const networks = await sweepNetworks(work, containers);
+  const volumes = await sweepVolumes(docker, settings, new Set(containers.map((container) => container.volume)), now);
+  const predecessors = await sweepPredecessors(docker, settings, now);
+  return {
+    removed: [...machines.removed, ...sandboxes, ...networks.removed, ...volumes, ...predecessors],
+    unsettled: machines.unsettled || networks.unsettled || unbegunSandboxes(others).length > sandboxes.length,
+  };
+}
+
+function oncePerJob(isOpen: Sweep['isOpen']): Sweep['isOpen'] {
+  const known = new Map<string, Promise<boolean>>();
+  return (job) => {
+    const answer = known.get(job) ?? isOpen(job);
+    known.set(job, answer);
+    return answer;
+  };
+}
+
+async function sweepMachines({ docker, settings, isOpen, now }: Sweep, containers: OurContainer[]): Promise<Swept> {
+  const removed = new Set<string>();
+  let unsettled = false;
+  for (const { job, machine, createdAtMs } of containers) {
+    if (job === '' || removed.has(machine) || (await isOpen(job))) continue;
+    if (now - createdAtMs > YOUNG_MS) removed.add(machine);
+    else unsettled = true;
+  }
+  for (const machine of removed) await releaseMachine(docker, settings, machine);
+  return { removed: [...removed], unsettled };
+}
+
+async function sweepSandboxes(
+  { docker, isOpen, now }: Sweep,
+  containers: OurContainer[],
+  lonelySince: Map<string, number>,
+): Promise<string[]> {
   const removed: string[] = [];
-  const open = new Map<string, boolean>();
-  for (const job of new Set(containers.map((container) => container.job))) {
-    if (job !== '') open.set(job, await isOpen(job));
-  }
-  const leftovers = new Set(
-    containers
-      .filter((container) => open.get(container.job) === false && now - container.createdAtMs > YOUNG_MS)
-      .map((container) => container.machine),
-  );
-  for (const machine of leftovers) {
-    await releaseMachine(docker, settings, machine);
-    removed.push(machine);
-  }
   const claimed = lonelySandboxes(containers);
   for (const id of lonelySince.keys()) if (!claimed.some((sandbox) => sandbox.id === id)) lonelySince.delete(id);
   for (const sandbox of claimed) {
@@ -54,18 +88,6 @@ export async function sweep(
     await removeSandbox(docker, sandbox.id, sandbox.volume);
     removed.push(sandbox.name);
   }
-  removed.push(
-    ...(await sweepNetworks(
-      docker,
-      settings,
-      containers.map((container) => container.machine),
-      now,
-    )),
-  );
-  removed.push(
-    ...(await sweepVolumes(docker, settings, new Set(containers.map((container) => container.volume)), now)),
-  );
-  removed.push(...(await sweepPredecessors(docker, settings, now)));
   return removed;
 }
 
@@ -98,19 +120,19 @@ async function sweepPredecessors(docker: Docker, settings: OwnedEngineSettings, 
   ];
 }
 
-async function sweepNetworks(
-  docker: Docker,
-  settings: OwnedEngineSettings,
-  machines: string[],
-  now: number,
-): Promise<string[]> {
+/** Those without containers: a machine takes its network with it. */
+async function sweepNetworks({ docker, settings, isOpen, now }: Sweep, containers: OurContainer[]): Promise<Swept> {
+  const machines = new Set(containers.map(({ machine }) => machine));
   const networks = await docker.listNetworks({ filters: { label: ownerFilter(settings) } });
-  const lonely = networks.filter(
-    (network) =>
-      !machines.includes(network.Labels?.[LABEL_MACHINE] ?? '') && now - Date.parse(network.Created) > ABANDONED_MS,
-  );
-  for (const network of lonely) await ignoringGone(docker.getNetwork(network.Id).remove());
-  return lonely.map((network) => network.Name);
+  const swept: Swept = { removed: [], unsettled: false };
+  for (const { Id, Name, Labels, Created } of networks) {
+    if (machines.has(Labels?.[LABEL_MACHINE] ?? '') || (await isOpen(Labels?.[LABEL_JOB] ?? ''))) continue;
+    if (now - Date.parse(Created) > YOUNG_MS) {
+      await ignoringGone(docker.getNetwork(Id).remove());
+      swept.removed.push(Name);
+    } else swept.unsettled = true;
+  }
+  return swept;
 }
 
 async function sweepVolumes(

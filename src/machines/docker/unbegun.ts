@@ -26,7 +26,7 @@ export function createUnbegunMachines(now: () => number): UnbegunMachines {
 }
 
 /** Sandboxes that hold a slot, and which no container has joined that was ever started. */
-function unbegunSandboxes(containers: readonly OurContainer[]): string[] {
+export function unbegunSandboxes(containers: readonly OurContainer[]): string[] {
   const begun = new Set(containers.filter(({ state }) => state !== 'created').map(({ sandbox }) => sandbox));
   return containers.filter(({ id, slot }) => slot !== undefined && !begun.has(id)).map(({ id }) => id);
 }

@@ -36,30 +36,45 @@ export const killedTwiceInScript: Scenario = {
   },
 };
 
+const SLOWLY_PROVISIONED: Scenario['job'] = {
+  more: {
+    services: [
+      {
+        name: TEST_IMAGE,
+        alias: 'slow',
+        entrypoint: ['sh', '-c'],
+        command: ['sleep 4; mkdir /w; httpd -f -p 8000 -h /w'],
+      },
+    ],
+  },
+};
+
+/** From here to the end of the service's start the machine is half made. */
+async function serviceIsThere({ stack }: Scene): Promise<void> {
+  const filter = ['--filter', `label=holdfast.engine=${stack.engine}`, '--filter', 'label=holdfast.role=service'];
+  await until('the service', () => docker('ps', '-q', ...filter).length > 0);
+}
+
 export const killedWhileProvisioning: Scenario = {
   name: 'worker killed while the machine is provisioned',
-  job: {
-    more: {
-      services: [
-        {
-          name: TEST_IMAGE,
-          alias: 'slow',
-          entrypoint: ['sh', '-c'],
-          command: ['sleep 4; mkdir /w; httpd -f -p 8000 -h /w'],
-        },
-      ],
-    },
-  },
+  job: SLOWLY_PROVISIONED,
   async run(scene) {
-    const filter = [
-      '--filter',
-      `label=holdfast.engine=${scene.stack.engine}`,
-      '--filter',
-      'label=holdfast.role=service',
-    ];
-    await until('the service', () => docker('ps', '-q', ...filter).length > 0);
+    await serviceIsThere(scene);
     await killAndReplace(scene);
   },
+};
+
+export const canceledHalfMade: Scenario = {
+  name: 'worker killed while the machine is provisioned, and the job canceled before another one is there',
+  job: SLOWLY_PROVISIONED,
+  async run(scene) {
+    await serviceIsThere(scene);
+    await scene.stack.worker().stop('SIGKILL');
+    await scene.handle.cancel();
+    await scene.stack.startWorker();
+    scene.repaired();
+  },
+  expect: { state: 'canceled', failureReason: 'job_canceled', runs: 0, linesMayBeLost: true },
 };
 
 /** `ssh` of this job's git: slow, and it counts how often it was asked. */
@@ -199,6 +214,7 @@ export const drained: Scenario = {
 
 export const workerScenarios: Scenario[] = [
   killedWhileProvisioning,
+  canceledHalfMade,
   killedInGetSources,
   killedInScript,
   killedTwiceInScript,

@@ -1,12 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { parseConfig } from '../../../src/config/load.js';
-import { createDockerEngine } from '../../../src/machines/docker/docker-engine.js';
-import type { Engine, MachineRequest } from '../../../src/machines/engine.js';
-import { installationOf } from '../../../src/machines/installation.js';
-import { machineName } from '../../../src/machines/machine-name.js';
-import { silentLogger } from '../../../src/telemetry/logger.js';
-import { docker, ensureTestImage, TEST_IMAGE } from '../../support/stack.js';
+import type { Engine } from '../../../src/machines/engine.js';
+import { bareEngine, requestFor, type BareEngine } from '../../support/bare-engine.js';
+import { docker, ensureTestImage, removeAll } from '../../support/stack.js';
 
 const ENGINE = `t-${randomBytes(4).toString('hex')}`;
 
@@ -15,43 +11,12 @@ const HOUR_MS = 3_600_000;
 beforeAll(ensureTestImage);
 
 afterAll(() => {
-  const filter = ['--filter', `label=holdfast.engine=${ENGINE}`];
-  const containers = docker('ps', '-aq', ...filter);
-  if (containers.length > 0) docker('rm', '-fv', ...containers);
-  const volumes = docker('volume', 'ls', '-q', ...filter);
-  if (volumes.length > 0) docker('volume', 'rm', '-f', ...volumes);
+  removeAll(ENGINE);
 });
 
 /** A Holdfast of its own Temporal namespace, on the one Docker engine, under the one engine name. */
-function holdfast(namespaceId: string, { place = namespaceId, agedMs = 0 } = {}): Engine & { installation: string } {
-  const [settings] = parseConfig(
-    { engines: [{ name: ENGINE, defaultImage: TEST_IMAGE, helperImage: TEST_IMAGE, capacity: 8, warm: 2 }] },
-    'test',
-  ).engines;
-  if (settings === undefined) throw new Error('One engine was configured');
-  const installation = installationOf(namespaceId, [place]);
-  return {
-    ...createDockerEngine({ settings, installation, logger: silentLogger, now: () => Date.now() + agedMs }),
-    installation: installation.id,
-  };
-}
-
-function requestFor(installation: string, job: string): MachineRequest {
-  return {
-    machine: machineName(installation, job, 1),
-    job,
-    nonce: 'n',
-    image: { name: TEST_IMAGE },
-    services: [],
-    helper: false,
-    steps: [{ name: 'step_script', role: 'build', script: 'true' }],
-    buildsDirectory: '/builds',
-    projectDirectory: '/builds/p',
-    hostname: 'h',
-    credentials: [],
-    serviceWaitMs: 1000,
-    secrets: [],
-  };
+function holdfast(namespaceId: string, { place = namespaceId, agedMs = 0 } = {}): BareEngine {
+  return bareEngine(ENGINE, { namespaceId, place, now: () => Date.now() + agedMs });
 }
 
 async function jobsOf(engine: Engine): Promise<string[]> {
@@ -67,7 +32,7 @@ describe('two installations with an engine of the same name on one Docker daemon
 
     expect(own.machine).not.toBe(foreign.machine);
     // Ours is over, and so, for all that our Temporal knows, is theirs.
-    const removed = await mine.sweep(() => Promise.resolve(false), {});
+    const { removed } = await mine.sweep(() => Promise.resolve(false), {});
     await mine.dropWarm({});
 
     expect(removed).toEqual([own.machine]);
@@ -118,10 +83,10 @@ describe('an installation whose state was deleted and made anew', () => {
     const young = await holdfast('namespace-e', { place: 'a place' }).sweep(isOpen, {});
     const elsewhere = await holdfast('namespace-f', { place: 'another place', agedMs: HOUR_MS }).sweep(isOpen, {});
 
-    expect([young, elsewhere]).toEqual([[], []]);
+    expect([young.removed, elsewhere.removed]).toEqual([[], []]);
     expect(await jobsOf(old)).toEqual(['job/1']);
 
-    const removed = await holdfast('namespace-e', { place: 'a place', agedMs: HOUR_MS }).sweep(isOpen, {});
+    const { removed } = await holdfast('namespace-e', { place: 'a place', agedMs: HOUR_MS }).sweep(isOpen, {});
 
     expect(removed).toContain(`holdfast-${machine}-build`);
     expect(docker('ps', '-aq', '--filter', `label=holdfast.installation=${old.installation}`)).toEqual([]);

@@ -144,7 +144,7 @@ export function createNoOpEngine(settings: { name: string; capacity: number; dir
         release(machine);
         removed.push(machine);
       }
-      return removed;
+      return { removed, unsettled: false };
     },
     ping: () => Promise.resolve({ version: 'no-op', apiVersion: 'no-op' }),
   };

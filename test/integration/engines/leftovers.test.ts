@@ -1,0 +1,83 @@
+import { randomBytes } from 'node:crypto';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { bareEngine, requestFor } from '../../support/bare-engine.js';
+import { docker, ensureTestImage, removeAll, TEST_IMAGE } from '../../support/stack.js';
+
+const ENGINE = `t-${randomBytes(4).toString('hex')}`;
+/** More than the age at which something is a leftover. */
+const LATER_MS = 11_000;
+
+let agedMs = 0;
+let open = new Set<string>();
+const engine = bareEngine(ENGINE, { namespaceId: 'namespace', now: () => Date.now() + agedMs });
+const isOpen = (job: string) => Promise.resolve(open.has(job));
+
+beforeAll(ensureTestImage);
+
+beforeEach(() => {
+  agedMs = 0;
+});
+
+afterAll(() => {
+  removeAll(ENGINE);
+});
+
+/** As a worker leaves it that dies while it makes a machine: what it makes last is missing. */
+async function halfMade(job: string, services: boolean): Promise<string> {
+  const { machine } = await engine.acquire(
+    requestFor(engine.installation, job, {
+      services: services ? [{ name: TEST_IMAGE, aliases: ['beside'], command: ['sleep', '60'], environment: {} }] : [],
+    }),
+    {},
+  );
+  docker('rm', '-f', `holdfast-${machine}-build`);
+  return machine;
+}
+
+function leftovers(): string[] {
+  const filter = ['--filter', `label=holdfast.engine=${ENGINE}`];
+  return [...docker('ps', '-aq', ...filter), ...docker('network', 'ls', '-q', ...filter)];
+}
+
+describe('what is left of a machine that was only half made', () => {
+  it.each([
+    ['on a warm sandbox', false],
+    ['with services and a network of its own', true],
+  ])('%s stays while its job is open, and goes soon after', async (_, services) => {
+    if (!services) await engine.keepWarm({});
+    open = new Set(['job/1']);
+    await halfMade('job/1', services);
+    await engine.dropWarm({});
+    agedMs = 60 * LATER_MS;
+
+    expect(await engine.sweep(isOpen, {})).toEqual({ removed: [], unsettled: true });
+
+    open = new Set();
+    agedMs += LATER_MS;
+    const { removed } = await engine.sweep(isOpen, {});
+
+    expect(removed).toHaveLength(1);
+    expect(leftovers()).toEqual([]);
+    expect(await engine.sweep(isOpen, {})).toEqual({ removed: [], unsettled: false });
+  });
+
+  it('is left alone while it is so young that its maker may be at work, and asks for another sweep', async () => {
+    await halfMade('job/2', true);
+
+    expect(await engine.sweep(isOpen, {})).toEqual({ removed: [], unsettled: true });
+    agedMs = LATER_MS;
+    expect((await engine.sweep(isOpen, {})).removed).toHaveLength(1);
+  });
+
+  it('is a network alone: it stays while its job is open, and goes soon after', async () => {
+    open = new Set(['job/3']);
+    const machine = await halfMade('job/3', true);
+    docker('rm', '-fv', ...docker('ps', '-aq', '--filter', `label=holdfast.machine=${machine}`));
+    agedMs = LATER_MS;
+
+    expect((await engine.sweep(isOpen, {})).removed).toEqual([]);
+    open = new Set();
+    expect((await engine.sweep(isOpen, {})).removed).toHaveLength(1);
+    expect(leftovers()).toEqual([]);
+  });
+});
