@@ -10,7 +10,7 @@ export interface Lifecycle {
   /** Aborts when this process stops and leaves its work to another. */
   handover: AbortSignal;
   /** The process was paused until a moment ago: a task that begins now may have been given to another long since. */
-  pausedJustNow(): boolean;
+  pausedJustNow(givenOutAtMs: number): boolean;
 }
 
 /**
@@ -27,7 +27,7 @@ export async function beating<T>(
   details?: () => unknown,
 ): Promise<T> {
   const context = Context.current();
-  if (lifecycle.pausedJustNow()) throw overslept();
+  if (lifecycle.pausedJustNow(context.info.currentAttemptScheduledTimestampMs)) throw overslept();
   const owner = createOwnership();
   const timer = setInterval(() => {
     owner.beat();

@@ -2,20 +2,26 @@
 const BEAT_MS = 1_000;
 /** So late a beat is only after a pause of the whole process; below the heartbeat timeout of activities (8 s). */
 const PAUSE_MS = 5_000;
-/** How long after a pause its leavings still arrive. */
+/** How long after a pause every task is taken for one of its leavings. */
 const SUSPECT_MS = 2_000;
+/** And how long those are that were given out before its end: so late they arrive at a machine that is busy with all that waited. */
+const LATE_MS = 20_000;
 
 /**
  * Whether this process was paused (SIGSTOP, a suspended machine) until a moment ago. Meanwhile Temporal may have answered its
  * polls: what it finds then are tasks of long ago, which may have been given to others since.
  */
 export interface Pulse {
-  pausedJustNow(): boolean;
+  /** @param givenOutAtMs Unix time at which the server made the task ready */
+  pausedJustNow(givenOutAtMs: number): boolean;
   stop(): void;
 }
 
-/** @param now a clock that goes on while the process is paused, in milliseconds, and does not jump */
-export function startPulse(now: () => number = () => performance.now()): Pulse {
+/**
+ * @param now a clock that goes on while the process is paused, in milliseconds, and does not jump
+ * @param wallClock Unix time
+ */
+export function startPulse(now: () => number = () => performance.now(), wallClock: () => number = Date.now): Pulse {
   let beatAtMs = now();
   let wokeAtMs = -Infinity;
 
@@ -27,9 +33,10 @@ export function startPulse(now: () => number = () => performance.now()): Pulse {
   const timer = setInterval(beat, BEAT_MS);
   timer.unref();
   return {
-    pausedJustNow() {
+    pausedJustNow(givenOutAtMs) {
       beat();
-      return now() - wokeAtMs < SUSPECT_MS;
+      const awakeMs = now() - wokeAtMs;
+      return awakeMs < SUSPECT_MS || (awakeMs < LATE_MS && givenOutAtMs < wallClock() - awakeMs);
     },
     stop: () => clearInterval(timer),
   };

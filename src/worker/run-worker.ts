@@ -70,7 +70,7 @@ export async function runWorker(options: {
     logger,
     metrics,
     flight: createFlightLog(store, `${String(process.pid)}@${hostname()}`),
-    lifecycle: { handover: handover.signal, pausedJustNow: () => pulse.pausedJustNow() },
+    lifecycle: { handover: handover.signal, pausedJustNow: (givenOutAtMs) => pulse.pausedJustNow(givenOutAtMs) },
   };
   const { prometheus, metricsDeps } = createMetricsParts(config, shared);
   // Before anything is open that a mistake in the configuration would have to close; the native runtime cannot be closed at all.
