@@ -16,6 +16,7 @@ import type { HandedOverJob } from '../take-in.js';
 import { createBell } from './bell.js';
 import { factsOfEntry, type GitlabEntries } from './entries.js';
 import { readPayload } from './read-payload.js';
+import { isOwnReport } from './own-report.js';
 import { createRoom, type Room } from './room.js';
 import { hasWorkflow, hostOf, listOpenJobs, startGitlabJob } from './start-workflow.js';
 
@@ -121,11 +122,9 @@ export function createGitlabIntake(deps: GitlabDeps): GitlabIntake {
   };
 }
 
-/** The job's machine is, or was, on an engine of this worker; or it never got one, and only its end is to be told. */
 async function isOurs({ client, engines, logger }: GitlabDeps, workflowId: string): Promise<boolean> {
   try {
-    const { engine, state } = await client.workflow.getHandle(workflowId).query<JobStatus>(STATUS_QUERY);
-    return engine === null ? state !== 'pending' && state !== 'preparing' : engines.has(engine);
+    return isOwnReport(await client.workflow.getHandle(workflowId).query<JobStatus>(STATUS_QUERY), engines);
   } catch (error) {
     if (error instanceof WorkflowNotFoundError) return false;
     logger.warn({ workflowId, error: String(error) }, 'A job cannot say how it stands; it is asked again');
