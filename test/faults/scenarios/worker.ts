@@ -1,8 +1,9 @@
-import { chmodSync, writeFileSync, mkdirSync } from 'node:fs';
+import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
 import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Scenario, Scene } from '../../support/faults/scenario.js';
+import { goOn } from '../../support/faults/numbered-job.js';
 import { withdrawn } from '../../support/faults/worker-log.js';
 import { until } from '../../support/processes.js';
 import type { Ground } from '../../support/faults/ground.js';
@@ -174,17 +175,20 @@ export const handedOver: Scenario = {
 
 export const pausedAndOvertaken: Scenario = {
   name: 'worker paused for 30 s (SIGSTOP), overtaken by another one, and continued',
-  job: { lines: 450 },
+  job: { lines: 160, holdAfter: 60 },
   async run(scene) {
     await scene.line(10);
     const old = scene.stack.worker();
     old.kill('SIGSTOP');
     const stoppedAt = Date.now();
+    const known = (await scene.trace()).length;
     await scene.stack.startWorker({ beside: true });
     scene.repaired();
-    await delay(30_000 - (Date.now() - stoppedAt));
+    await until('the other worker to go on', async () => (await scene.trace()).length > known, 120_000);
+    await delay(Math.max(0, 30_000 - (Date.now() - stoppedAt)));
     old.kill('SIGCONT');
-    await delay(3_000);
+    goOn(scene.job, scene.stack.shared);
+    await scene.line(150);
     await scene.stack.worker().stop('SIGTERM');
   },
 };

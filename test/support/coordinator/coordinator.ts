@@ -11,6 +11,7 @@ import {
   sha256Of,
   type CoordinatorJob,
   type FinalReport,
+  type JobCall,
   type JobOptions,
 } from './job.js';
 import { examplePayload } from './payload.js';
@@ -257,6 +258,8 @@ export async function startCoordinator(options: CoordinatorOptions = {}): Promis
     const given = endpoint === 'update' ? tokenInBody(call) : String(call.headers['job-token'] ?? '');
     if (endpoint === 'update' && given === undefined) return json(400, { error: 'token is missing' });
     if (job === undefined || job.token !== given) return json(403, { message: '403 Forbidden' });
+    const said: JobCall = { endpoint, host: String(call.headers.host), misplaced: false };
+    job.calls.push(said);
     const { lagging } = job.options;
     if (lagging !== undefined && lagging.times > 0) {
       lagging.times -= 1;
@@ -277,7 +280,7 @@ export async function startCoordinator(options: CoordinatorOptions = {}): Promis
     job.touchedAtMs = Date.now();
     switch (endpoint) {
       case 'trace':
-        return patchTrace(job, call);
+        return patchTrace(job, call, said);
       case 'update':
         return updateJob(job, call);
       default:
@@ -293,7 +296,7 @@ export async function startCoordinator(options: CoordinatorOptions = {}): Promis
     return { status: how.status, headers: { Location: `${base}?${query.toString()}` } };
   }
 
-  function patchTrace(job: CoordinatorJob, { headers, body, query }: Call): Answer {
+  function patchTrace(job: CoordinatorJob, { headers, body, query }: Call, said: JobCall): Answer {
     const range = headers['content-range'];
     if (range === undefined) {
       violation('trace: no Content-Range');
@@ -325,7 +328,10 @@ export async function startCoordinator(options: CoordinatorOptions = {}): Promis
       violation(`trace: a gap, ${String(start)} after ${String(job.trace.length)} bytes`);
     }
     if (start === job.trace.length) job.trace = Buffer.concat([job.trace, body]);
-    else job.misplaced += 1;
+    else {
+      job.misplaced += 1;
+      said.misplaced = true;
+    }
     if (job.trace.length !== end) return { status: 416, headers: { Range: `0-${String(job.trace.length)}` } };
     return {
       status: 202,

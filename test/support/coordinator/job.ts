@@ -39,6 +39,8 @@ export interface CoordinatorJob {
   patches: number;
   /** Chunks of the log that did not begin at its end: repetitions, and those of a writer that was overtaken. */
   misplaced: number;
+  /** All that was said of it, in order. */
+  calls: JobCall[];
   /** Final reports after the one that decided. */
   lateReports: number;
   keepAlives: number;
@@ -52,6 +54,14 @@ export interface CoordinatorJob {
   debugPatches: number;
   /** Largest part of the trace. */
   largestPatch: number;
+}
+
+export interface JobCall {
+  endpoint: string;
+  /** As which host and port the coordinator was addressed: tells its clients apart where each has a way of its own. */
+  host: string;
+  /** A chunk of the log that did not begin at its end. */
+  misplaced: boolean;
 }
 
 export interface JobOptions {
@@ -93,6 +103,7 @@ export function createJob(id: number, payload: Record<string, unknown>, options:
     handedOver: 0,
     patches: 0,
     misplaced: 0,
+    calls: [],
     lateReports: 0,
     keepAlives: 0,
     touchedAtMs: Date.now(),

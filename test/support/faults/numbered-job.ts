@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { TEST_IMAGE } from '../stack.js';
 
@@ -14,6 +14,7 @@ export interface NumberedJob {
 /**
  * @param options.afterSeconds how long after_script takes
  * @param options.pauseSeconds between two lines
+ * @param options.holdAfter the line after which the script waits for `goOn`
  * @param options.before commands before the lines, `then` after them; `{id}` in anything that is given is the job's
  * @param options.more keywords of the job file that the scenario wants besides
  */
@@ -22,19 +23,24 @@ export function numberedJob(
     lines?: number;
     pauseSeconds?: number;
     afterSeconds?: number;
+    holdAfter?: number;
     before?: string[];
     then?: string[];
     more?: Record<string, unknown>;
   } = {},
 ): NumberedJob {
-  const { lines = 60, pauseSeconds = 0.1, afterSeconds = 0, before = [], then = [], more = {} } = options;
+  const { lines = 60, pauseSeconds = 0.1, afterSeconds = 0, holdAfter, before = [], then = [], more = {} } = options;
   const id = `fault-${randomBytes(4).toString('hex')}`;
+  const hold =
+    holdAfter === undefined
+      ? ''
+      : `[ $i -ne ${String(holdAfter)} ] || until [ -e /shared/${id}.go ]; do sleep 0.1; done; `;
   const definition = {
     image: TEST_IMAGE,
     script: [
       `echo run >>/shared/${id}.runs`,
       ...before,
-      `i=0; while [ $i -lt ${String(lines)} ]; do i=$((i+1)); echo "line $i of ${id}"; sleep ${String(pauseSeconds)}; done`,
+      `i=0; while [ $i -lt ${String(lines)} ]; do i=$((i+1)); echo "line $i of ${id}"; ${hold}sleep ${String(pauseSeconds)}; done`,
       ...then,
     ],
     after_script: [`echo run >>/shared/${id}.after; sleep ${String(afterSeconds)}`, `echo "after_script of ${id}"`],
@@ -45,6 +51,11 @@ export function numberedJob(
     lines,
     definition: JSON.parse(JSON.stringify(definition).replaceAll('{id}', id)) as Record<string, unknown>,
   };
+}
+
+/** Ends the wait of a job with `holdAfter`. */
+export function goOn(job: NumberedJob, shared: string): void {
+  writeFileSync(join(shared, `${job.id}.go`), '');
 }
 
 /** The same job as GitLab would hand it over: fields of the payload (`test/support/coordinator/payload.ts`). */
