@@ -192,7 +192,10 @@ export async function startStack(overrides: StackOverrides = {}): Promise<Stack>
     const worker = startProcess(command, args, log('worker'));
     workers.push(worker);
     void worker.exited.then(() => ended.add(worker));
-    await untilHttp(`${own.url}/readyz`);
+    const endedEarly = worker.exited.then((how) => {
+      throw new Error(`The worker has ended (${String(how)}) before it was ready: ${log('worker')}`);
+    });
+    await Promise.race([untilHttp(`${own.url}/readyz`), endedEarly]);
     return worker;
   }
 

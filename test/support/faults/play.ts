@@ -1,12 +1,10 @@
 import type { JobHandle } from '../../../src/client.js';
 import type { CiJobResult } from '../../../src/contracts/ci-job.js';
-import type { TraceComplete } from '../../../src/activities/finish-job.js';
-import { jobKeys } from '../../../src/store/keys.js';
-import { createChecksum } from '../../../src/trace/checksum.js';
 import { until } from '../processes.js';
 import type { Stack } from '../stack.js';
+import { examine, readTrace } from './examine.js';
 import type { Ground } from './ground.js';
-import { numberedJob, tally, type NumberedJob } from './numbered-job.js';
+import { numberedJob, type NumberedJob } from './numbered-job.js';
 import { brokenPromises, sumOfFigures } from './report.js';
 import type { Figures, Scenario, Scene } from './scenario.js';
 import { startSubject, type Subject } from './subject.js';
@@ -64,25 +62,19 @@ async function startPlayer(ground: Ground, scenario: Scenario): Promise<Player> 
 async function figuresOf(
   ground: Ground,
   { job, subject, handle, watch }: Player,
-  facts: { result: CiJobResult | undefined; repairedAt: number | undefined; alone: boolean },
+  { result, repairedAt, alone }: { result: CiJobResult | undefined; repairedAt: number | undefined; alone: boolean },
 ): Promise<Figures> {
-  const { stack } = ground;
-  const { result, repairedAt } = facts;
-  const trace = await readTrace(stack, subject.workflowId);
   const moved = repairedAt === undefined ? undefined : watch.movedAfter(repairedAt);
-  return {
-    broken: [],
-    scenario: job.id,
-    jobsLost: result === undefined ? 1 : 0,
-    state: result?.state ?? 'no result',
-    failureReason: result?.failureReason ?? null,
-    ...tally(job, trace.toString('utf8'), stack.shared),
+  return await examine(ground, {
+    name: job.id,
+    job,
+    subject,
+    handle,
+    result,
+    alone,
     secondsUntilMoved: moved === undefined || repairedAt === undefined ? null : (moved - repairedAt) / 1000,
-    leftovers: await leftoversOf(stack, facts.alone ? undefined : subject.workflowId),
-    checksumWrong: await checksumWrong(stack, subject.workflowId, trace),
-    ...(await atCoordinator(ground, subject, handle, trace)),
     tookSeconds: 0,
-  };
+  });
 }
 
 function sceneOf(ground: Ground, players: readonly Player[], first: Player, repaired: () => void): Scene {
@@ -132,10 +124,6 @@ export function present<T>(value: T | undefined, what: string): T {
   return value;
 }
 
-async function readTrace(stack: Stack, workflowId: string): Promise<Buffer> {
-  return (await stack.client.store.read(jobKeys.trace(workflowId))) ?? Buffer.alloc(0);
-}
-
 /** A job without a result after this time is lost. */
 async function withLimit(result: Promise<CiJobResult>): Promise<CiJobResult | undefined> {
   let timer: NodeJS.Timeout | undefined;
@@ -147,44 +135,4 @@ async function withLimit(result: Promise<CiJobResult>): Promise<CiJobResult | un
   } finally {
     clearTimeout(timer);
   }
-}
-
-/** The release runs after the final status, so it gets a moment. */
-export async function leftoversOf(stack: Stack, workflowId?: string): Promise<number> {
-  await until('an engine without leftovers', () => stack.leftovers(workflowId).length === 0, 30_000).catch(
-    () => undefined,
-  );
-  return stack.leftovers(workflowId).length;
-}
-
-async function checksumWrong(stack: Stack, workflowId: string, trace: Buffer): Promise<number> {
-  const kept = await stack.client.store.read(jobKeys.traceComplete(workflowId));
-  if (kept === undefined) return 1;
-  const complete = JSON.parse(kept.toString('utf8')) as TraceComplete;
-  const checksum = createChecksum();
-  checksum.update(trace);
-  return complete.bytes === trace.length && complete.checksum === checksum.value() ? 0 : 1;
-}
-
-async function atCoordinator(
-  { gitlab }: Ground,
-  { remote }: Subject,
-  handle: JobHandle,
-  trace: Buffer,
-): Promise<Pick<Figures, 'coordinator' | 'violations' | 'traceDiffers'>> {
-  if (gitlab === undefined || remote === undefined) return { coordinator: '', violations: 0, traceDiffers: 0 };
-  const undelivered = (await handle.status()).summary.includes('Done, undelivered');
-  const about = gitlab.coordinator.violations.filter(
-    (text) => text.includes(`job ${String(remote.id)}`) || !/job \d+/.test(text),
-  );
-  return {
-    coordinator: undelivered ? `${remote.status}, undelivered` : remote.status,
-    violations: about.length,
-    // The copy of a job whose end the coordinator was never told is a beginning of ours.
-    traceDiffers: trace
-      .subarray(0, remote.final === undefined ? remote.trace.length : trace.length)
-      .equals(remote.trace)
-      ? 0
-      : 1,
-  };
 }

@@ -74,7 +74,10 @@ export async function startProxy(target: ProxyTarget, port = 0): Promise<Proxy> 
       if (socket.remoteAddress === undefined) socket.destroy();
       else socket.resetAndDestroy();
     }
-    if (listening !== undefined) await new Promise((resolve) => listening.close(resolve));
+    if (listening === undefined) return;
+    const closed = new Promise((resolve) => listening.close(resolve));
+    // It would wait for those that are forgotten, which are never closed.
+    if (forgotten.size === 0) await closed;
   }
 
   const bound = await listen(port);

@@ -4,7 +4,7 @@ import { inColumns } from '../../../src/cli/columns.js';
 import type { Figures, Scenario } from './scenario.js';
 
 /** What a scenario must come to. Each entry that is not so is a broken promise. */
-export function brokenPromises(figures: Figures, scenario: Scenario): string[] {
+export function brokenPromises(figures: Figures, scenario: Pick<Scenario, 'expect' | 'gitlab'>): string[] {
   const {
     state = 'success',
     failureReason = null,
@@ -55,7 +55,7 @@ export function sumOfFigures(all: readonly Figures[]): Figures {
 }
 
 /** Of a scenario that did not come to its end. */
-export function failedFigures({ name }: Scenario, error: unknown): Figures {
+export function failedFigures({ name }: Pick<Scenario, 'name'>, error: unknown): Figures {
   const [reason = ''] = String(error).split('\n');
   return { ...noFigures(name), jobsLost: 1, broken: [reason] };
 }

@@ -22,15 +22,19 @@ export interface Subject {
 export async function startSubject(ground: Ground, job: NumberedJob, options?: JobOptions): Promise<Subject> {
   const { stack, gitlab } = ground;
   if (options === undefined) {
-    const handle = await stack.client.startJob(job.definition, { id: job.id });
-    return {
-      workflowId: handle.workflowId,
-      handle: () => Promise.resolve(handle),
-      traceSize: async () => (await stack.client.store.size(jobKeys.trace(handle.workflowId))) ?? 0,
-    };
+    return clientSubject(stack, await stack.client.startJob(job.definition, { id: job.id }));
   }
   if (gitlab === undefined) throw new Error('This ground has no coordinator');
   return startGitlabSubject(stack, gitlab, job, options);
+}
+
+/** A job that the client has started. */
+export function clientSubject(stack: Stack, handle: JobHandle): Subject {
+  return {
+    workflowId: handle.workflowId,
+    handle: () => Promise.resolve(handle),
+    traceSize: async () => (await stack.client.store.size(jobKeys.trace(handle.workflowId))) ?? 0,
+  };
 }
 
 function startGitlabSubject(stack: Stack, gitlab: GitlabSide, job: NumberedJob, options: JobOptions): Subject {

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { leftoversOf } from './examine.js';
 import { startGround, type Ground } from './ground.js';
-import { leftoversOf, playScenario } from './play.js';
+import { playScenario } from './play.js';
 import { failedFigures, figuresTable, skippedFigures, writeFigures } from './report.js';
 import type { Figures, Scenario } from './scenario.js';
 

@@ -1,0 +1,125 @@
+import { examine, leftoversOf } from '../faults/examine.js';
+import { brokenPromises, failedFigures } from '../faults/report.js';
+import type { Figures } from '../faults/scenario.js';
+import { until } from '../processes.js';
+import { expectationOf, FAILING_EXIT_CODE } from './jobs.js';
+import type { SoakJob } from './soak-job.js';
+import type { World } from './world.js';
+
+export interface Verdict {
+  figures: Figures[];
+  broken: string[];
+  /** Jobs that GitLab handed over, in a fault, to somebody who could not hear it: not promised (docs/operations.md). */
+  unheard: number;
+}
+
+/** Metrics may be collected after a job's result. */
+const CLOSED_MS = 120_000;
+/** Around a hand-over or a final status. */
+const WIRE_MS = 3_000;
+
+/** Every invariant, after everything was made whole and all jobs are over. */
+export async function judgeAll(world: World, jobs: readonly SoakJob[]): Promise<Verdict> {
+  const open = await openWorkflows(world);
+  const broken = open.map((id) => `the workflow ${id} is still open`);
+  const figures: Figures[] = [];
+  let unheard = 0;
+  for (const soakJob of jobs) {
+    if (wasUnheard(world, soakJob)) {
+      unheard += 1;
+      continue;
+    }
+    const judged = await judge(world, soakJob);
+    figures.push(judged);
+    const name = soakJob.name.split(':')[0] ?? '';
+    broken.push(...judged.broken.map((text) => `${name}: ${text} (${soakJob.name}; ${soakJob.subject.workflowId})`));
+  }
+  const excused = new Set(jobs.flatMap((job) => excusedViolations(world, job)));
+  const { violations = [] } = world.ground.gitlab?.coordinator ?? {};
+  broken.push(...violations.filter((text) => !excused.has(text)).map((text) => `the coordinator: ${text}`));
+  const leftovers = await leftoversOf(world.ground.stack);
+  if (leftovers > 0)
+    broken.push(`${String(leftovers)} leftovers on the engine: ${world.ground.stack.leftovers().join(', ')}`);
+  return { figures, broken, unheard };
+}
+
+async function judge(world: World, soakJob: SoakJob): Promise<Figures> {
+  const { ground } = world;
+  const { name, job, subject, handle, result, planned, begunAt, overAt } = soakJob;
+  if (handle === undefined)
+    return failedFigures({ name: name.split(',')[0] ?? '' }, 'the job never came to be a workflow');
+  const examined = await examine(ground, {
+    name: name.split(',')[0] ?? '',
+    job,
+    subject,
+    handle,
+    result,
+    alone: false,
+    secondsUntilMoved: null,
+    tookSeconds: ((overAt ?? Date.now()) - begunAt) / 1000,
+  });
+  const figures = { ...examined, violations: examined.violations - excusedViolations(world, soakJob).length };
+  const expect = expectationOf(planned, figures);
+  return { ...figures, broken: [...brokenPromises(figures, { expect }), ...(await brokenByKind(soakJob, figures))] };
+}
+
+/** What only jobs of one kind promise. */
+async function brokenByKind({ planned, subject, handle, result }: SoakJob, figures: Figures): Promise<string[]> {
+  const { remote } = subject;
+  const broken: string[] = [];
+  const say = (what: string, is: unknown, promised: unknown) => {
+    if (is !== promised) broken.push(`${what} is ${String(is)}, promised is ${String(promised)}`);
+  };
+  if (planned.kind === 'canceled') {
+    if (figures.afterRuns > 1) say('afterRuns', figures.afterRuns, '0 or 1');
+  } else say('afterRuns', figures.afterRuns, 1);
+  if (planned.kind === 'failing') {
+    say('exit code', result?.exitCode, FAILING_EXIT_CODE);
+    if (remote !== undefined) say('exit code at the coordinator', remote.final?.exitCode, FAILING_EXIT_CODE);
+  }
+  if (planned.kind === 'artifacts') {
+    say(
+      'artifacts in the store',
+      (await handle?.status())?.artifacts.filter(({ type }) => type === 'archive').length,
+      1,
+    );
+    if (remote !== undefined)
+      say('artifacts at the coordinator', remote.artifacts.filter(({ type }) => type === 'archive').length, 1);
+  }
+  if (remote !== undefined) say('hand-overs', remote.handedOver, 1);
+  return broken;
+}
+
+function wasUnheard(world: World, { handle, subject: { remote } }: SoakJob): boolean {
+  if (handle !== undefined || remote === undefined || remote.handedOver === 0) return false;
+  return wasBroken(world, remote.runningAtMs);
+}
+
+/**
+ * Who goes on for a worker that is gone, or on a connection that is, cannot know that the final status has arrived: it asks whether
+ * the trace has its end, is refused, and takes the job's state for the answer that was lost.
+ */
+function excusedViolations(world: World, { subject: { remote } }: SoakJob): string[] {
+  if (remote?.overAtMs === undefined || !wasBroken(world, remote.overAtMs)) return [];
+  const asked = `trace of job ${String(remote.id)} after its final status`;
+  return (world.ground.gitlab?.coordinator.violations ?? []).filter((text) => text === asked).slice(0, 1);
+}
+
+/** Something was amiss, at that time, on the way between us and GitLab. */
+function wasBroken({ broken }: World, at: number): boolean {
+  return broken.some(
+    ({ part, from, to }) => ['worker', 'coordinator'].includes(part) && from - WIRE_MS < at && at < to + WIRE_MS,
+  );
+}
+
+async function openWorkflows({ ground }: World): Promise<string[]> {
+  const { temporal } = ground.stack.client;
+  const open = async () => {
+    const ids: string[] = [];
+    for await (const { workflowId } of temporal.workflow.list({ query: "ExecutionStatus='Running'" }))
+      ids.push(workflowId);
+    return ids;
+  };
+  await until('the end of all workflows', async () => (await open()).length === 0, CLOSED_MS).catch(() => undefined);
+  return open();
+}
