@@ -148,6 +148,7 @@ test_tools() {
   [ -x /bin/busybox ] || missing+=(busybox-static)
   have docker-compose || docker compose version >/dev/null 2>&1 || missing+=(docker-compose)
   have git || missing+=(git)
+  have git-lfs || missing+=(git-lfs)
   have chromium || missing+=(chromium)
   ls /usr/lib/*/faketime/libfaketimeMT.so.1 >/dev/null 2>&1 || missing+=(faketime)
   if [ ${#missing[@]} -gt 0 ]; then apt_install "${missing[@]}"; fi
@@ -161,6 +162,6 @@ temporal_cli
 prometheus_server
 test_tools
 image debian:bookworm-slim 'CMD ["bash"]' ''
-image alpine/git 'ENTRYPOINT ["git"]' git,ca-certificates
+image alpine/git 'ENTRYPOINT ["git"]' git,git-lfs,ca-certificates
 demo_image
 say "ready"

@@ -134,6 +134,15 @@ describe('getting the sources', () => {
     expect(textOf(again, 'file')).toBe('project 3\n');
   });
 
+  it('fetches with its own flags alone with GIT_FETCH_EXTRA_FLAGS=none', () => {
+    const fetched = fetchSources({ GIT_FETCH_EXTRA_FLAGS: 'none' });
+
+    expect(fetched.code).toBe(0);
+    // Not quiet, then.
+    expect(fetched.output).toContain('-> origin/main');
+    expect(textOf(fetched, 'file')).toBe('project 3\n');
+  });
+
   it('cleans nothing with GIT_CLEAN_FLAGS=none', () => {
     const first = fetchSources();
     writeFileSync(join(first.directory, 'stays.txt'), '');

@@ -85,7 +85,8 @@ function gitSettings(
     attempts: count('GET_SOURCES_ATTEMPTS', source.attempts, 1, 10),
     checkout: !isFalse(lookup('GIT_CHECKOUT')),
     cleanFlags: words('GIT_CLEAN_FLAGS', '-ffdx'),
-    fetchFlags: words('GIT_FETCH_EXTRA_FLAGS', '--prune --quiet'),
+    // `none`: GitLab's own flags and no others.
+    fetchFlags: lookup('GIT_FETCH_EXTRA_FLAGS') === 'none' ? '' : words('GIT_FETCH_EXTRA_FLAGS', '--prune --quiet'),
     submoduleDepth: count('GIT_SUBMODULE_DEPTH', depth, 0, 1_000_000),
     submodulePaths: words('GIT_SUBMODULE_PATHS', ''),
     submoduleFlags: words('GIT_SUBMODULE_UPDATE_FLAGS', ''),
@@ -205,8 +206,23 @@ function checkout(source: SourceSpec, settings: GitSettings): string[] {
     // Large files come afterwards, all at once.
     'GIT_LFS_SKIP_SMUDGE=1 git checkout -f -q --detach "$holdfast_sha"',
     ...(settings.cleanFlags === 'none' ? [] : [`git clean ${settings.cleanFlags}`]),
-    ...(settings.lfs ? ['if git lfs version >/dev/null 2>&1; then git lfs pull; fi'] : []),
+    ...(settings.lfs ? [pullLargeFiles()] : []),
   ];
+}
+
+/**
+ * Where git-lfs is there. It does its work only where its filters are set up, which an image need not have done; the repository's own
+ * configuration stays without them, for the script's image may have no git-lfs, and a filter that is not there breaks `git status`.
+ */
+function pullLargeFiles(each = ''): string {
+  const filters = [
+    ['smudge', 'git-lfs smudge -- %f'],
+    ['clean', 'git-lfs clean -- %f'],
+    ['process', 'git-lfs filter-process'],
+    ['required', 'true'],
+  ].map(([key, value]) => `-c filter.lfs.${key ?? ''}=${quote(value ?? '')}`);
+  const pull = `git ${filters.join(' ')} lfs pull`;
+  return `if git lfs version >/dev/null 2>&1; then ${each === '' ? pull : `${each} ${quote(pull)}`}; fi`;
 }
 
 function submodules(settings: GitSettings): string[] {
@@ -214,15 +230,17 @@ function submodules(settings: GitSettings): string[] {
   const recursive = settings.submodules === 'recursive' ? '--recursive' : '';
   const depth = settings.submoduleDepth > 0 ? `--depth ${String(settings.submoduleDepth)}` : '';
   const paths = settings.submodulePaths === '' ? '' : `-- ${settings.submodulePaths}`;
-  const update = `git submodule update --init ${recursive} ${depth} --force ${settings.submoduleFlags} ${paths}`;
+  const sync = `git submodule sync ${recursive} ${paths}`;
+  const update = `GIT_LFS_SKIP_SMUDGE=1 git submodule update --init ${recursive} ${depth} --force ${settings.submoduleFlags} ${paths}`;
   return [
     say(`Updating/initializing submodules${recursive === '' ? '' : ' recursively'}...`),
-    'git submodule init',
-    `git submodule sync ${recursive}`,
-    `${update} || { git submodule foreach ${recursive} 'git clean -ffdx' ; git submodule sync ${recursive}; ${update}; }`,
+    `git submodule init ${paths}`,
+    sync,
+    `${update} || { git submodule foreach ${recursive} 'git clean -ffdx' ; ${sync}; ${update}; }`,
     ...(settings.cleanFlags === 'none'
       ? []
       : [`git submodule foreach ${recursive} ${quote(`git clean ${settings.cleanFlags}`)}`]),
+    ...(settings.lfs ? [pullLargeFiles(`git submodule foreach ${recursive}`)] : []),
   ];
 }
 

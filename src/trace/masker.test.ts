@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { createMasker } from './masker.js';
+import { createMasker, DEFAULT_TOKEN_PREFIXES } from './masker.js';
 import { createPhraseMasker, type ByteStage } from './phrase-masker.js';
 import { createPrefixMasker } from './prefix-masker.js';
 
@@ -93,6 +93,29 @@ describe('masker', () => {
   it('keeps a token prefix and hides the token', () => {
     expect(mask('token glpat-abc_DEF.1= end')).toBe('token glpat-[MASKED] end');
     expect(mask('corp-12345,')).toBe('corp-[MASKED],');
+  });
+
+  it('forgets no prefix, however many and long the instance and Holdfast have', () => {
+    const own = ['our-company-personal-', 'our-company-deploy-', 'größe-'];
+    const masker = createMasker({ phrases: [], tokenPrefixes: own });
+    const all = [...DEFAULT_TOKEN_PREFIXES, ...own];
+    const text = Buffer.from(all.map((prefix) => `${prefix}0123456789`).join('\n'));
+
+    expect(Buffer.from(through(masker, text), 'latin1').toString('utf8')).toBe(
+      all.map((prefix) => `${prefix}[MASKED]`).join('\n'),
+    );
+  });
+
+  it('is not made slow by prefixes, nor blind by one that is longer than any', () => {
+    const long = 'p'.repeat(4000);
+    const many = [long, '', ...Array.from({ length: 10_000 }, (_, count) => `${'q'.repeat(4000)}${String(count)}`)];
+    const masker = createMasker({ phrases: [], tokenPrefixes: many });
+    let shown = '';
+    for (let chunk = 0; chunk < 200; chunk++) shown += masker.push(Buffer.from('text and qq\n')).toString();
+    shown += Buffer.concat([masker.push(Buffer.from(`${long}secret\n`)), masker.flush()]).toString();
+
+    expect(shown).toContain('text and qq\n');
+    expect(shown).not.toContain('secret');
   });
 
   it('hides the values of secret URL parameters in any case', () => {

@@ -19,8 +19,12 @@ export const DEFAULT_TOKEN_PREFIXES = [
   'gltok-',
 ] as const;
 
-/** As GitLab's runner: sorted by length, the shortest fifteen. */
-const MAX_TOKEN_PREFIXES = 15;
+/**
+ * Bounds for what a payload brings, so that no payload can make masking slow: more than a GitLab has. A prefix that is cut hides more,
+ * never less. GitLab's runner keeps the fifteen shortest of all, so that an instance's own prefix may be forgotten (ADR 25).
+ */
+const MAX_TOKEN_PREFIXES = 100;
+const MAX_PREFIX_CHARACTERS = 64;
 
 const URL_PARAMETERS = [
   'private_token',
@@ -36,9 +40,10 @@ const URL_PARAMETERS = [
  * Works on bytes; what is no secret passes unchanged, invalid UTF-8 too.
  */
 export function createMasker(options: { phrases: readonly string[]; tokenPrefixes: readonly string[] }): ByteStage {
-  const tokenPrefixes = [...new Set([...DEFAULT_TOKEN_PREFIXES, ...options.tokenPrefixes])]
-    .sort((a, b) => a.length - b.length)
-    .slice(0, MAX_TOKEN_PREFIXES);
+  const given = options.tokenPrefixes
+    .slice(0, MAX_TOKEN_PREFIXES)
+    // The masker reads bytes as latin1.
+    .map((prefix) => Buffer.from(prefix).toString('latin1').slice(0, MAX_PREFIX_CHARACTERS));
   const stages = [
     createPhraseMasker(options.phrases),
     createPrefixMasker({
@@ -46,7 +51,11 @@ export function createMasker(options: { phrases: readonly string[]; tokenPrefixe
       ignoreCase: true,
       isValueByte: (byte) => byte > 0x20 && byte !== 0x7f && byte !== 0x26 && byte !== 0x3f, // up to & ? space control
     }),
-    createPrefixMasker({ prefixes: tokenPrefixes, ignoreCase: false, isValueByte: isTokenByte }),
+    createPrefixMasker({
+      prefixes: [...DEFAULT_TOKEN_PREFIXES, ...given],
+      ignoreCase: false,
+      isValueByte: isTokenByte,
+    }),
   ];
   return {
     push: (chunk) => stages.reduce((bytes, stage) => (bytes.length === 0 ? bytes : stage.push(bytes)), chunk),
