@@ -108,7 +108,9 @@ async function checkGitlab(config: Config, entry: Config['gitlab'][number]): Pro
   const systemId = await loadSystemId(await openStore(config.store));
   const client = openGitlabClient(entry, { systemId, revision: VERSION });
   try {
-    const told = explainVerify(entry.url, await client.verify(), Date.now());
+    const told = explainVerify(entry.url, await client.verify(), Date.now(), {
+      renewed: entry.renewToken && entry.tokenFile !== undefined,
+    });
     if (!told.ok) throw new Error(told.words);
     for (const warning of told.warnings) say(`warning: gitlab ${entry.name}: ${warning}`);
     return `${told.words}; system id ${systemId}`;

@@ -98,7 +98,7 @@ async function verify(config: Config, entry: NewEntry, token: string) {
   const systemId = await loadSystemId(await openStore(config.store));
   const client = openGitlabClient(settings, { systemId, revision: VERSION });
   try {
-    return explainVerify(url, await client.verify(), Date.now());
+    return explainVerify(url, await client.verify(), Date.now(), { renewed: true });
   } finally {
     await client.close();
   }

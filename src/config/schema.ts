@@ -202,6 +202,12 @@ const Gitlab = z.strictObject({
   url: Url,
   token: Text.optional(),
   tokenFile: Text.optional(),
+  renewToken: z
+    .boolean()
+    .default(true)
+    .describe(
+      'a token in a tokenFile that expires is renewed at three quarters of its life; false where workers have copies of the file',
+    ),
   limit: z.int().min(1).default(10).describe('jobs at once from this entry'),
   outputLimit: Size.prefault('4MiB'),
   pool: Name.default(DEFAULT_POOL),

@@ -10,6 +10,7 @@ import {
   type DownloadArtifactOutcome,
   type PatchTraceOutcome,
   type RequestJobOutcome,
+  type ResetTokenOutcome,
   type Unavailable,
   type UpdateJobOutcome,
   type UploadArtifactOutcome,
@@ -20,6 +21,8 @@ import { sendArtifact, type ArtifactUpload } from './upload.js';
 /** GitLab's runner API with one runner token (gitlab-protocol section 1). One call is one request: callers decide on repeats. */
 export interface GitlabClient {
   verify(options?: { signal?: AbortSignal }): Promise<VerifyOutcome>;
+  /** Asks for another token in place of this one. Never cut: who does not read the answer has no token any more. */
+  resetToken(token: string): Promise<ResetTokenOutcome>;
   /** May be held by the server for as long as a minute. Cutting it may lose a job that was just assigned. */
   requestJob(options?: { lastUpdate?: string | null; signal?: AbortSignal }): Promise<RequestJobOutcome>;
   job(credentials: JobCredentials): JobApi;
@@ -57,10 +60,12 @@ export const MAX_CHUNK_BYTES = 1024 * 1024;
 /** GitLab's front end holds a poll for 50 s as a rule; past that it would have answered. */
 const POLL_TIMEOUT_MS = 75_000;
 const UPDATE_TIMEOUT_MS = 20_000;
+const RESET_TIMEOUT_MS = 60_000;
 const PATCH_TIMEOUT_MS = 30_000;
 /** A payload; hostile ones are judged by the schema, not here. */
 const MAX_PAYLOAD_BYTES = 64 * 1024 * 1024;
 
+const Renewed = z.object({ token: z.string().regex(/^[\x21-\x7e]{8,1000}$/), token_expires_at: z.string().nullish() });
 const Verified = z.object({ id: z.number().nullish(), token_expires_at: z.string().nullish() });
 export interface ClientOptions {
   http: Http;
@@ -99,6 +104,19 @@ export function createGitlabClient(options: ClientOptions): GitlabClient {
       }
       if ([401, 403, 422].includes(answer.status)) return { kind: 'invalid', reason: errorText(answer) };
       return unavailable(answer);
+    },
+
+    async resetToken(token) {
+      const answer = await http.send({
+        ...jsonCall('reset_token', 'POST', 'runners/reset_authentication_token', { token }),
+        headers: { ...JSON_HEADERS, 'runner-token': token },
+        timeoutMs: RESET_TIMEOUT_MS,
+      });
+      if (answer.kind === 'broken') return unavailable(answer);
+      if (answer.status === 403) return { kind: 'invalid', reason: errorText(answer) };
+      const told = answer.status === 201 ? Renewed.safeParse(parseJson(answer.body)) : undefined;
+      if (told?.success !== true) return unavailable(answer);
+      return { kind: 'renewed', token: told.data.token, expiresAt: told.data.token_expires_at ?? null };
     },
 
     async requestJob({ lastUpdate, signal } = {}) {

@@ -25,12 +25,15 @@ describe('what GitLab says of a runner token', () => {
     expect(told.warnings).toEqual([expect.stringMatching(warning)]);
   });
 
-  it('comes with a warning when the token ends within a week', () => {
-    const expiresAt = '2026-02-05T00:00:00Z';
+  it.each([
+    ['2026-02-05T00:00:00Z', /expires within 5 days/],
+    ['2026-01-31T23:00:00Z', /expires within a day/],
+    ['2026-01-31T11:00:00Z', /has expired/],
+  ])('comes with a warning when the token ends within a week (%s) and nobody renews it', (expiresAt, warning) => {
+    const valid = { kind: 'valid', runnerId: 1, expiresAt } as const;
 
-    expect(explainVerify(URL, { kind: 'valid', runnerId: 1, expiresAt }, NOW).warnings).toEqual([
-      expect.stringContaining('expires within a week'),
-    ]);
+    expect(explainVerify(URL, valid, NOW).warnings).toEqual([expect.stringMatching(warning)]);
+    expect(explainVerify(URL, valid, NOW, { renewed: true }).warnings).toEqual([]);
   });
 
   it.each([

@@ -5,15 +5,19 @@ export const MAX_CLOCK_SKEW_MS = 60_000;
 
 const DAY_MS = 86_400_000;
 
-/** What GitLab said of a runner token, for a person: what is wrong, and what to do. */
+/**
+ * What GitLab said of a runner token, for a person: what is wrong, and what to do.
+ * @param options.renewed a worker renews the token before it expires
+ */
 export function explainVerify(
   url: string,
   outcome: VerifyOutcome,
   nowMs: number,
+  options: { renewed?: boolean } = {},
 ): { ok: boolean; words: string; warnings: string[] } {
   switch (outcome.kind) {
     case 'valid':
-      return { ok: true, words: validWords(outcome), warnings: warningsOf(outcome, nowMs) };
+      return { ok: true, words: validWords(outcome), warnings: warningsOf(outcome, nowMs, options.renewed === true) };
     case 'invalid':
       return { ok: false, words: invalidWords(url, outcome.reason), warnings: [] };
     case 'unavailable':
@@ -28,7 +32,7 @@ function validWords({ runnerId, expiresAt }: Valid): string {
   return expiresAt === null ? runner : `${runner} until ${expiresAt}`;
 }
 
-function warningsOf({ expiresAt, serverTimeMs }: Valid, nowMs: number): string[] {
+function warningsOf({ expiresAt, serverTimeMs }: Valid, nowMs: number, renewed: boolean): string[] {
   const warnings: string[] = [];
   const skewMs = serverTimeMs === undefined ? 0 : nowMs - serverTimeMs;
   if (Math.abs(skewMs) > MAX_CLOCK_SKEW_MS) {
@@ -38,12 +42,22 @@ function warningsOf({ expiresAt, serverTimeMs }: Valid, nowMs: number): string[]
     );
   }
   const leftMs = expiresAt === null ? Number.NaN : Date.parse(expiresAt) - nowMs;
-  if (leftMs < 7 * DAY_MS) {
-    warnings.push(
-      'the token expires within a week, and Holdfast does not renew it: make a new one and replace it in its file',
-    );
-  }
+  if (leftMs < EXPIRY_WARNING_MS && !renewed) warnings.push(explainExpiry(leftMs));
   return warnings;
+}
+
+/** A token's end is spoken of for so long before it comes. */
+export const EXPIRY_WARNING_MS = 7 * DAY_MS;
+
+/** Of a token that nobody renews. */
+export function explainExpiry(leftMs: number): string {
+  const when =
+    leftMs <= 0
+      ? 'has expired'
+      : leftMs < DAY_MS
+        ? 'expires within a day'
+        : `expires within ${String(Math.ceil(leftMs / DAY_MS))} days`;
+  return `the token ${when}, and Holdfast cannot renew it: it renews one that lies in a tokenFile of its own (renewToken); otherwise reset it in GitLab and put the new one in its place`;
 }
 
 function invalidWords(url: string, reason: string): string {

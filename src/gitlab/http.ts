@@ -6,7 +6,13 @@ import type { Headers } from './headers.js';
 
 /** Names of the label `endpoint`; those that GitLab's runner has are its own. */
 export type Endpoint =
-  'verify_runner' | 'request_job' | 'update_job' | 'patch_trace' | 'upload_artifacts' | 'download_artifacts';
+  | 'verify_runner'
+  | 'reset_token'
+  | 'request_job'
+  | 'update_job'
+  | 'patch_trace'
+  | 'upload_artifacts'
+  | 'download_artifacts';
 
 export interface Call {
   endpoint: Endpoint;

@@ -31,6 +31,14 @@ export type VerifyOutcome =
   | { kind: 'invalid'; reason: string }
   | Unavailable;
 
+export type ResetTokenOutcome =
+  /** The token before is no longer valid from here on: this is the only copy of the new one. */
+  | { kind: 'renewed'; token: string; expiresAt: string | null }
+  /** 403: the token is not, or no longer, valid. */
+  | { kind: 'invalid'; reason: string }
+  /** Nothing is known of what became of it, unless the answer itself says that nothing has. */
+  | Unavailable;
+
 export type RequestJobOutcome =
   /** Assigned: from here on the job is ours. The body is as it came, unchecked. */
   | { kind: 'job'; body: Buffer; lastUpdate: string | null }

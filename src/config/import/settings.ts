@@ -89,8 +89,14 @@ const RUNNER: Setting[] = [
     apply: (value, place) => (place.token = asText(value)),
   },
   none('runners.id', 'GitLab tells it'),
-  none('runners.token_obtained_at', 'tokens are not renewed by themselves; `holdfast check` warns a week before'),
-  none('runners.token_expires_at', 'tokens are not renewed by themselves; `holdfast check` warns a week before'),
+  none(
+    'runners.token_obtained_at',
+    'GitLab tells the end of a token, and the age of its file its beginning; see `gitlab[].renewToken`',
+  ),
+  none(
+    'runners.token_expires_at',
+    'GitLab tells the end of a token, and the age of its file its beginning; see `gitlab[].renewToken`',
+  ),
   entry('tls-ca-file', 'ca', asText),
   entry('tls-cert-file', 'cert', asText),
   entry('tls-key-file', 'key', asText),

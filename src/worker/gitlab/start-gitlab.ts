@@ -1,9 +1,12 @@
 import { WorkflowNotFoundError, type Client } from '@temporalio/client';
 import type { Config } from '../../config/schema.js';
+import type { GitlabClient } from '../../gitlab/client.js';
 import { systemClock } from '../../gitlab/clock.js';
 import { createIntake, type Intake } from '../../gitlab/intake.js';
 import { createPoller, type Poller } from '../../gitlab/poller.js';
 import { createSpool } from '../../gitlab/spool.js';
+import { createTokenFile } from '../../gitlab/token-file.js';
+import { createTokenRenewal, type TokenRenewal } from '../../gitlab/token-renewal.js';
 import type { JobStatus } from '../../contracts/ci-job.js';
 import { gitlabWorkflowId, STATUS_QUERY } from '../../contracts/names.js';
 import type { KeyRing } from '../../codec/key-ring.js';
@@ -14,7 +17,7 @@ import type { Conversations } from '../../activities/report-to-coordinator.js';
 import type { EngineHealths } from '../health/engine-healths.js';
 import type { HandedOverJob } from '../take-in.js';
 import { createBell } from './bell.js';
-import { factsOfEntry, type GitlabEntries } from './entries.js';
+import { factsOfEntry, type GitlabEntries, type GitlabEntry } from './entries.js';
 import { readPayload } from './read-payload.js';
 import { isOwnReport } from './own-report.js';
 import { createRoom, type Room } from './room.js';
@@ -81,7 +84,7 @@ export function createGitlabIntake(deps: GitlabDeps): GitlabIntake {
       clock: systemClock,
       logger: deps.logger,
     });
-    return { entry: entry.name, intake, poller };
+    return { entry: entry.name, intake, poller, renewal: renewalOf(deps, entry, client) };
   });
   const all = [...rooms.values()];
   const open = new Set<string>();
@@ -94,13 +97,18 @@ export function createGitlabIntake(deps: GitlabDeps): GitlabIntake {
 
   return {
     async start() {
-      for (const { entry, intake, poller } of parts) await startOne(deps.logger, entry, intake, poller);
+      for (const { entry, intake, poller, renewal } of parts) {
+        renewal.start();
+        await startOne(deps.logger, entry, intake, poller);
+      }
     },
     async stop(patienceMs) {
       await Promise.all(
-        parts.map(async ({ poller, intake }) => {
+        parts.map(async ({ poller, intake, renewal }) => {
+          const renewed = renewal.stop();
           await poller.stop(patienceMs);
           await intake.stop(patienceMs);
+          await orAfter(patienceMs, renewed);
         }),
       );
     },
@@ -137,6 +145,17 @@ async function startOne(logger: Logger, entry: string, intake: Intake, poller: P
     logger.error({ entry, error }, 'The spool cannot be read; its jobs wait for the next start');
   });
   poller.start();
+}
+
+async function orAfter(ms: number, work: Promise<void>): Promise<void> {
+  const enough = new AbortController();
+  await Promise.race([work, systemClock.sleep(ms, enough.signal).catch(() => undefined)]);
+  enough.abort();
+}
+
+function renewalOf({ logger }: GitlabDeps, entry: GitlabEntry, client: GitlabClient): TokenRenewal {
+  const file = entry.renewToken && entry.tokenFile !== undefined ? createTokenFile(entry.tokenFile) : undefined;
+  return createTokenRenewal({ entry: entry.name, client, file, clock: systemClock, wallMs: Date.now, logger });
 }
 
 function roomOf({ config, engines, healths, client, logger }: GitlabDeps, pool: string): Room {

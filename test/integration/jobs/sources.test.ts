@@ -102,7 +102,7 @@ describe.concurrent('sources from a server of git', () => {
       'cat file libs/one/file libs/one/nested/file libs/two/file',
       'echo "depth $(git rev-list --count HEAD) and $(git -C libs/one rev-list --count HEAD)"',
       // A large file counts as changed for a git without LFS.
-      'echo "clean$(git status --short -- file libs)."',
+      'echo "clean$(git status --short -- file libs/two)."',
     ]);
 
     expect(trace).toMatch(/project\nlibrary\ninner\ntool\n/);

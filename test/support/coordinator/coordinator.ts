@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -22,6 +23,7 @@ import { examplePayload } from './payload.js';
  */
 export interface TestCoordinator {
   readonly url: string;
+  /** The one that is valid now: it changes when a runner renews it. */
   readonly runnerToken: string;
   readonly violations: string[];
   readonly faults: Faults;
@@ -53,9 +55,13 @@ export interface CoordinatorOptions {
   traceLimitBytes?: number;
   /** The limit of an artifact. */
   artifactLimitBytes?: number;
+  /** How long runner tokens live; absent: for ever. */
+  tokenLifeMs?: number;
 }
 
 const MAX_CHUNK_BYTES = 1024 * 1024;
+/** A runner has read its new token by then. */
+const FORGET_TOKEN_MS = 10_000;
 
 interface Answer {
   status: number;
@@ -74,7 +80,10 @@ interface Call {
 }
 
 export async function startCoordinator(options: CoordinatorOptions = {}): Promise<TestCoordinator> {
-  const runnerToken = 'glrt-testtokenofarunner00';
+  let runnerToken = 'glrt-testtokenofarunner00';
+  let tokenEndMs = Date.now() + (options.tokenLifeMs ?? 0);
+  /** Tokens that were renewed: their owner has been told, and when. */
+  const renewedAtMs = new Map<string, number>();
   const violations: string[] = [];
   const faults = createFaults();
   const jobs = new Map<number, CoordinatorJob>();
@@ -176,7 +185,7 @@ export async function startCoordinator(options: CoordinatorOptions = {}): Promis
   function checkHeaders(endpoint: Endpoint, { headers }: Call): void {
     if ((headers['user-agent'] ?? '') === '') violation(`${endpoint}: no User-Agent`);
     if (!/^[0-9a-f-]{16,}$/i.test(String(headers['x-request-id'] ?? ''))) violation(`${endpoint}: no X-Request-Id`);
-    const json = ['verify', 'request', 'update'].includes(endpoint);
+    const json = ['verify', 'reset', 'request', 'update'].includes(endpoint);
     if (json && !String(headers['content-type']).startsWith('application/json')) {
       violation(`${endpoint}: Content-Type is ${String(headers['content-type'])}`);
     }
@@ -186,6 +195,8 @@ export async function startCoordinator(options: CoordinatorOptions = {}): Promis
     switch (endpoint) {
       case 'verify':
         return verify(call);
+      case 'reset':
+        return resetToken(call);
       case 'request':
         return requestJob(call);
       case 'download':
@@ -198,8 +209,22 @@ export async function startCoordinator(options: CoordinatorOptions = {}): Promis
   function verify({ body }: Call): Answer {
     const { token } = JSON.parse(body.toString('utf8')) as { token?: string };
     return token === runnerToken
-      ? json(200, { id: 12, token, token_expires_at: null })
+      ? json(200, { id: 12, token, token_expires_at: tokenEnd() }, { Date: new Date().toUTCString() })
       : json(403, { message: '403 Forbidden' });
+  }
+
+  function tokenEnd(): string | null {
+    return options.tokenLifeMs === undefined ? null : new Date(tokenEndMs).toISOString();
+  }
+
+  /** The token before is invalid at once; whoever does not get this answer has none. */
+  function resetToken({ body }: Call): Answer {
+    const { token } = JSON.parse(body.toString('utf8')) as { token?: string };
+    if (token !== runnerToken) return json(403, { message: '403 Forbidden' });
+    renewedAtMs.set(runnerToken, Date.now());
+    runnerToken = `glrt-testtoken${randomBytes(6).toString('hex')}`;
+    tokenEndMs = Date.now() + (options.tokenLifeMs ?? 0);
+    return json(201, { token: runnerToken, token_expires_at: tokenEnd() });
   }
 
   async function requestJob({ body, gone }: Call): Promise<Answer> {
@@ -209,7 +234,12 @@ export async function startCoordinator(options: CoordinatorOptions = {}): Promis
       last_update?: string;
       info?: { features?: Record<string, boolean> };
     };
-    if (given.token !== runnerToken) return json(403, { message: '403 Forbidden' });
+    if (given.token !== runnerToken) {
+      const renewed = renewedAtMs.get(given.token ?? '');
+      if (renewed !== undefined && Date.now() - renewed > FORGET_TOKEN_MS)
+        violation('request: with a token that was renewed');
+      return json(403, { message: '403 Forbidden' });
+    }
     if (!/^[sr]_[A-Za-z0-9]{12}$/.test(given.system_id ?? ''))
       violation(`request: system_id is ${String(given.system_id)}`);
     features = given.info?.features ?? {};
@@ -469,7 +499,9 @@ export async function startCoordinator(options: CoordinatorOptions = {}): Promis
 
   return {
     url: urlOf(server),
-    runnerToken,
+    get runnerToken() {
+      return runnerToken;
+    },
     violations,
     faults,
     get heldPolls() {
@@ -533,6 +565,7 @@ function tokenInBody({ body }: Call): string | undefined {
 
 function endpointOf({ method, path }: Call): Endpoint | undefined {
   if (method === 'POST' && path === 'runners/verify') return 'verify';
+  if (method === 'POST' && path === 'runners/reset_authentication_token') return 'reset';
   if (method === 'POST' && path === 'jobs/request') return 'request';
   if (method === 'PATCH' && /^jobs\/\d+\/trace$/.test(path)) return 'trace';
   if (method === 'PUT' && /^jobs\/\d+$/.test(path)) return 'update';

@@ -1,4 +1,4 @@
-export type Endpoint = 'verify' | 'request' | 'trace' | 'update' | 'upload' | 'download';
+export type Endpoint = 'verify' | 'reset' | 'request' | 'trace' | 'update' | 'upload' | 'download';
 
 /** What goes wrong with a request, instead of or after its usual treatment. */
 export type FaultAction =
