@@ -10,10 +10,20 @@ import type {
 } from '../contracts/activities.js';
 import type { ArtifactStatus } from '../contracts/ci-job.js';
 import type { ArtifactSpec, CacheSpec } from '../contracts/job-spec.js';
-import { packGzip, packRaw, packTarGz, packZip, TooManyFilesError, type PackedFacts } from '../files/pack.js';
+import {
+  packGzip,
+  packRaw,
+  packTarGz,
+  packZip,
+  TooManyFilesError,
+  type PackedFacts,
+  type Statement,
+} from '../files/pack.js';
+import { provenanceStatement } from '../files/provenance.js';
 import { selectedEntries } from '../files/source.js';
 import { DamagedArchiveError, unpackTarGz } from '../files/unpack.js';
 import type { JobPlan } from '../job/plan.js';
+import type { ProvenanceFacts } from '../job/provenance-facts.js';
 import { cacheKey, jobKeys } from '../store/keys.js';
 import { errorLine, infoLine, plainLine, warningLine } from '../trace/format.js';
 import { beating } from './beat.js';
@@ -165,7 +175,7 @@ async function spool(
   const facts: PackedFacts = { files: 0 };
   let bytes: number;
   try {
-    ({ bytes } = await deps.store.write(key, packerOf(artifact)(selectedEntries(files.tree, selection), facts)));
+    ({ bytes } = await deps.store.write(key, packerOf(artifact, plan)(selectedEntries(files.tree, selection), facts)));
   } catch (error) {
     if (!(error instanceof TooManyFilesError)) throw error;
     return { ok: false, text: warnings + errorLine(`${what}: ${error.message}`) };
@@ -193,15 +203,28 @@ async function spool(
   };
 }
 
-function packerOf(artifact: ArtifactSpec): (entries: Parameters<typeof packZip>[0], facts: PackedFacts) => Readable {
+function packerOf(
+  artifact: ArtifactSpec,
+  { provenance }: JobPlan,
+): (entries: Parameters<typeof packZip>[0], facts: PackedFacts) => Readable {
   switch (artifact.format) {
     case 'zip':
-      return packZip;
+      return (entries, facts) =>
+        packZip(entries, facts, provenance === undefined ? undefined : statementOf(artifact, provenance));
     case 'gzip':
       return (entries, facts) => Readable.from(packGzip(entries, facts));
     case 'raw':
       return (entries, facts) => Readable.from(packRaw(entries, facts));
   }
+}
+
+/** `<name>-metadata.json` in the archive (gitlab-protocol section 8.3). */
+function statementOf(artifact: ArtifactSpec, provenance: ProvenanceFacts): Statement {
+  const name = artifact.name?.split('/').at(-1);
+  return {
+    name: `${name === undefined || name === '' ? 'artifacts' : name}-metadata.json`,
+    about: (subjects) => provenanceStatement(provenance, subjects, new Date()),
+  };
 }
 
 /** `<name>.zip`, `<name>.gz` or `<name>`; the last segment of the name only (gitlab-protocol section 1.9). */

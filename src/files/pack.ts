@@ -1,7 +1,9 @@
+import { createHash } from 'node:crypto';
 import { PassThrough, type Readable } from 'node:stream';
 import { createGzip, gzipSync } from 'node:zlib';
 import { pack as tarPack } from 'tar-stream';
 import { ZipFile } from 'yazl';
+import type { Subject } from './provenance.js';
 import type { SelectedEntry } from './source.js';
 
 /** What was packed; final once the stream has ended. */
@@ -14,27 +16,40 @@ const EPOCH = new Date(Date.UTC(1980, 0, 1));
 const SYMLINK = 0o120000;
 const REGULAR = 0o100000;
 
+/** A member that tells of the others; last in the archive, and none where these are none. */
+export interface Statement {
+  name: string;
+  about(subjects: readonly Subject[]): string;
+}
+
 /** GitLab's archive: deterministic, so that a repeated upload has the same SHA-256. */
-export function packZip(entries: AsyncIterable<SelectedEntry>, facts: PackedFacts): Readable {
+export function packZip(entries: AsyncIterable<SelectedEntry>, facts: PackedFacts, statement?: Statement): Readable {
   const zip = new ZipFile();
+  const subjects: Subject[] = [];
   const output = new PassThrough();
   zip.on('error', (error) => output.destroy(asError(error)));
   (zip.outputStream as Readable).pipe(output);
   void (async () => {
     for await (const { path, header, content } of entries) {
+      if (path === statement?.name) continue;
       const options = { mtime: timeOf(header.mtime), mode: (header.mode ?? 0o644) | REGULAR };
       if (header.type === 'directory')
         zip.addEmptyDirectory(path, { mtime: options.mtime, mode: (header.mode ?? 0o755) | 0o040000 });
       else if (header.type === 'file') {
         facts.files += 1;
         const member = new PassThrough();
+        const hash = statement === undefined ? undefined : createHash('sha256');
+        if (hash !== undefined) content.on('data', (chunk: Buffer) => hash.update(chunk));
         zip.addReadStream(member, path, options);
         await copy(content, member, output);
+        if (hash !== undefined) subjects.push({ name: path, sha256: hash.digest('hex') });
       } else {
         facts.files += 1;
         zip.addBuffer(Buffer.from(header.linkname ?? ''), path, { ...options, mode: SYMLINK | 0o777 });
       }
     }
+    if (statement !== undefined && facts.files > 0)
+      zip.addBuffer(Buffer.from(statement.about(subjects)), statement.name, { mtime: EPOCH, mode: REGULAR | 0o644 });
     zip.end();
   })().catch((error: unknown) => output.destroy(asError(error)));
   return output;

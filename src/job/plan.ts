@@ -12,6 +12,7 @@ import { stepScript } from '../shell/script.js';
 import { parseGoDuration } from './durations.js';
 import { expand } from './expand.js';
 import { plannedSteps } from './planned-steps.js';
+import { provenanceFacts, type ProvenanceFacts } from './provenance-facts.js';
 import { resolveVariables, secretsOf, type JobFacts, type ResolvedVariables } from './variables.js';
 
 /** A job made ready for one machine: everything expanded, every script written. Sealed in the store, for it is full of secrets. */
@@ -31,6 +32,8 @@ export interface JobPlan {
   caches: CacheSpec[];
   /** What paths may refer to; `$GITLAB_ENV` of the job outranks it. */
   pathVariables: Record<string, string>;
+  /** The job wants each archive to say where it comes from. */
+  provenance?: ProvenanceFacts;
   dependencies: DependencySpec[];
   credentials: RegistryCredential[];
   dockerAuthConfig?: string;
@@ -56,6 +59,7 @@ export function planJob(
   const image = expandImage(spec.image ?? { name: given.defaultImage }, variables);
   const warnings: string[] = [];
   const dockerAuthConfig = variables.content('DOCKER_AUTH_CONFIG');
+  const provenance = provenanceFacts(variables, facts);
   return {
     machine: given.machine,
     project: spec.project,
@@ -79,6 +83,7 @@ export function planJob(
     artifacts: spec.artifacts,
     caches: spec.caches.map((cache) => expandCache(cache, variables, warnings)).filter((cache) => cache.key !== ''),
     pathVariables: pathVariables(spec, variables),
+    ...(provenance === undefined ? {} : { provenance }),
     dependencies: spec.dependencies,
     credentials: spec.credentials,
     ...(dockerAuthConfig === undefined ? {} : { dockerAuthConfig }),

@@ -21,7 +21,7 @@ export const DEFAULT_TOKEN_PREFIXES = [
 
 /**
  * Bounds for what a payload brings, so that no payload can make masking slow: more than a GitLab has. A prefix that is cut hides more,
- * never less. GitLab's runner keeps the fifteen shortest of all, so that an instance's own prefix may be forgotten (ADR 25).
+ * never less. GitLab's runner keeps the fifteen shortest of all, so that an instance's own prefix may be forgotten (ADR 27).
  */
 const MAX_TOKEN_PREFIXES = 100;
 const MAX_PREFIX_CHARACTERS = 64;
