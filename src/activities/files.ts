@@ -130,7 +130,7 @@ async function saveOne(
     exclude: [],
   });
   const facts: PackedFacts = { files: 0 };
-  const archive = packTarGz(selectedEntries(files.tree, selection), facts);
+  const archive = packTarGz(selectedEntries(files.tree, selection, { keepLinks: true }), facts);
   await deps.store.write(cacheKey(plan.project, cache.key), archive);
   return (
     warnings +

@@ -1,8 +1,8 @@
 import type { MachineRef } from '../contracts/activities.js';
 import type { ArtifactSpec } from '../contracts/job-spec.js';
-import { isUntracked, parseGitIndex, type GitIndex } from '../files/git-index.js';
+import { DamagedIndexError, isUntracked, parseGitIndex, type GitIndex } from '../files/git-index.js';
 import { selectFiles, type Selection } from '../files/select.js';
-import { readFile, type OpenTree } from '../files/source.js';
+import { FileTooLargeError, readFile, type OpenTree } from '../files/source.js';
 import { expandPosix } from '../job/expand.js';
 import type { JobPlan } from '../job/plan.js';
 import { parseEnvironmentFile } from '../job/environment-file.js';
@@ -23,6 +23,12 @@ export interface ProjectFiles {
   }): Promise<{ selection: Selection; warnings: string }>;
 }
 
+/** `$GITLAB_ENV` holds short values, as environments do. */
+const MAX_ENVIRONMENT_BYTES = 1024 * 1024;
+/** Of half a million files. */
+const MAX_INDEX_BYTES = 128 * 1024 * 1024;
+const MAX_CONFIG_BYTES = 1024 * 1024;
+
 export async function openProject(
   engine: Pick<Engine, 'archive'>,
   { machine }: MachineRef,
@@ -35,20 +41,31 @@ export async function openProject(
       engine.archive(machine, 'build', relative === '' ? directory : `${directory}/${relative}`, { signal });
   const { projectDirectory } = plan;
   const tree = below(projectDirectory);
-  const own =
-    Object.keys(plan.pathVariables).length === 0
-      ? new Map<string, string>()
-      : parseEnvironmentFile((await readFile(below(`${projectDirectory}.tmp`), 'gitlab_runner_env'))?.toString() ?? '');
+  /** For the trace. */
+  const troubles: string[] = [];
+  const own = Object.keys(plan.pathVariables).length === 0 ? new Map<string, string>() : await ownVariables();
   const posix = (text: string) => expandPosix(text, (name) => own.get(name) ?? plan.pathVariables[name]);
 
-  async function trackedByGit(): Promise<GitIndex | string> {
-    const index = await readFile(tree, '.git/index');
-    if (index === undefined) return 'the project is no Git repository';
-    const config = (await readFile(tree, '.git/config'))?.toString() ?? '';
+  async function ownVariables(): Promise<Map<string, string>> {
     try {
+      const file = await readFile(below(`${projectDirectory}.tmp`), 'gitlab_runner_env', MAX_ENVIRONMENT_BYTES);
+      return parseEnvironmentFile(file?.toString() ?? '');
+    } catch (error) {
+      if (!(error instanceof FileTooLargeError)) throw error;
+      troubles.push(`GITLAB_ENV cannot be read: ${error.message}`);
+      return new Map();
+    }
+  }
+
+  async function trackedByGit(): Promise<GitIndex | string> {
+    try {
+      const index = await readFile(tree, '.git/index', MAX_INDEX_BYTES);
+      if (index === undefined) return 'the project is no Git repository';
+      const config = (await readFile(tree, '.git/config', MAX_CONFIG_BYTES))?.toString() ?? '';
       return parseGitIndex(index, /objectformat\s*=\s*sha256/i.test(config) ? 32 : 20);
     } catch (error) {
-      return `.git/index cannot be read: ${error instanceof Error ? error.message : String(error)}`;
+      if (!(error instanceof FileTooLargeError || error instanceof DamagedIndexError)) throw error;
+      return `what git tracks cannot be read: ${error.message}`;
     }
   }
 
@@ -75,7 +92,7 @@ export async function openProject(
         warningLine(`${path}: is outside of the project and is not packed`),
       );
       const unknown = typeof index === 'string' ? [warningLine(`untracked: ${index}`)] : [];
-      return { selection, warnings: [...refused, ...unknown].join('') };
+      return { selection, warnings: [...troubles.map(warningLine), ...refused, ...unknown].join('') };
     },
   };
 }

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { Readable } from 'node:stream';
 import { gunzipSync } from 'node:zlib';
 import fc from 'fast-check';
+import { extract } from 'tar-stream';
 import { describe, expect, it } from 'vitest';
 import { fromBuffer } from 'yauzl';
 import { tarOf, untar, whole } from '../../test/support/archives.js';
@@ -81,6 +82,80 @@ describe('a selection of files', () => {
     expect(literalPrefix('a/b/*.c')).toBe('a/b');
     expect(literalPrefix('a/b')).toBe('a/b');
     expect(literalPrefix('*')).toBe('');
+  });
+});
+
+describe('hard links', () => {
+  /** As Docker tells them: the first name has the content, the others refer to it by its place in the archive. */
+  const tree: OpenTree = async (relative) => {
+    if (relative !== 'out' && relative !== '') return undefined;
+    const base = relative === '' ? 'project/out' : 'out';
+    const members = [
+      { name: `${base}/deps/one`, content: 'same' },
+      { name: `${base}/lone`, content: 'other' },
+      { name: `${base}/three`, type: 'link' as const, linkname: `${base}/deps/one` },
+      { name: `${base}/two`, type: 'link' as const, linkname: `${base}/deps/one` },
+    ];
+    return Readable.from([await tarOf(members)]);
+  };
+  const entries = (paths: string[], exclude: string[] = [], options = {}) =>
+    selectedEntries(tree, selectFiles({ paths, exclude, projectDirectory: PROJECT }), options);
+
+  it.each([['out'], ['.'], ['**/*']])('are files with their content in an archive of %s', async (path) => {
+    const facts = { files: 0 };
+    const same = { 'out/deps/one': 'same', 'out/three': 'same', 'out/two': 'same' };
+
+    expect(await unzip(await whole(packZip(entries([path]), facts)))).toEqual({ ...same, 'out/lone': 'other' });
+    expect(facts.files).toBe(4);
+  });
+
+  it('are files also where the name that has the content is left out', async () => {
+    expect(await unzip(await whole(packZip(entries(['out/t*']), { files: 0 })))).toEqual({
+      'out/three': 'same',
+      'out/two': 'same',
+    });
+    expect(gunzipSync(await whole(packGzip(entries(['out/tw*']), { files: 0 }))).toString()).toBe('same');
+  });
+
+  it('stay links in a cache, to a name that is there when it is unpacked', async () => {
+    const cache = await whole(packTarGz(entries(['out'], [], { keepLinks: true }), { files: 0 }));
+    const members = new Map<string, string>();
+    const refused: string[] = [];
+    const tar = extract();
+    tar.end(await whole(unpackTarGz(Readable.from([cache]), (name) => refused.push(name))));
+    for await (const entry of tar) {
+      members.set(
+        entry.header.name,
+        entry.header.type === 'link' ? `-> ${entry.header.linkname ?? ''}` : (await whole(entry)).toString(),
+      );
+      entry.resume();
+    }
+
+    expect(Object.fromEntries(members)).toEqual({
+      'out/deps/one': 'same',
+      'out/lone': 'other',
+      'out/three': '-> out/deps/one',
+      'out/two': '-> out/deps/one',
+    });
+    expect(refused).toEqual([]);
+  });
+
+  it('are files in a cache that leaves out the name with the content', async () => {
+    const cache = await whole(packTarGz(entries(['out'], ['out/deps/**'], { keepLinks: true }), { files: 0 }));
+
+    expect(await untar(gunzipSync(cache))).toEqual(['out/lone=other', 'out/three=same', 'out/two=same']);
+  });
+
+  it('to nothing are nothing, and are looked for once', async () => {
+    let opened = 0;
+    const dangling: OpenTree = async () => {
+      opened += 1;
+      return Readable.from([await tarOf([{ name: 'out/x', type: 'link', linkname: 'out/gone' }])]);
+    };
+    const selection = selectFiles({ paths: ['out'], exclude: [], projectDirectory: PROJECT });
+
+    expect(await unzip(await whole(packZip(selectedEntries(dangling, selection), { files: 0 })))).toEqual({});
+    expect(opened).toBe(2);
   });
 });
 
@@ -193,7 +268,8 @@ describe('files that git does not track', () => {
   });
 
   it('need one file of the project, which is read by itself', async () => {
-    expect((await readFile(treeOf(FILES), 'out/deep/b.log'))?.toString()).toBe('B');
-    expect(await readFile(treeOf(FILES), 'nowhere')).toBeUndefined();
+    expect((await readFile(treeOf(FILES), 'out/deep/b.log', 1))?.toString()).toBe('B');
+    expect(await readFile(treeOf(FILES), 'nowhere', 1)).toBeUndefined();
+    await expect(readFile(treeOf({ large: 'x'.repeat(2000) }), 'large', 1024)).rejects.toThrow('larger than 1 KiB');
   });
 });

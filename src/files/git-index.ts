@@ -15,11 +15,27 @@ const MODE_OFFSET = 24;
 const GITLINK = 0o160000;
 const EXTENDED = 0x4000;
 
+/** All paths together: version 4 can name a path of a megabyte in one byte. */
+const MAX_PATH_BYTES = 256 * 1024 * 1024;
+
+/** It is no index, or one whose entries are partly elsewhere. A job can make it anything. */
+export class DamagedIndexError extends Error {
+  override readonly name = 'DamagedIndexError';
+}
+
 /**
  * @param objectIdBytes 20 for SHA-1, 32 for SHA-256
- * @throws Error when it is no index, or one whose entries are partly elsewhere
+ * @throws DamagedIndexError
  */
 export function parseGitIndex(bytes: Buffer, objectIdBytes: 20 | 32 = 20): GitIndex {
+  try {
+    return parse(bytes, objectIdBytes);
+  } catch (error) {
+    throw new DamagedIndexError(error instanceof Error ? error.message : String(error), { cause: error });
+  }
+}
+
+function parse(bytes: Buffer, objectIdBytes: 20 | 32): GitIndex {
   if (bytes.length < 12 || bytes.toString('latin1', 0, 4) !== 'DIRC') throw new Error('it is no index of git');
   const version = bytes.readUInt32BE(4);
   if (version < 2 || version > 4) throw new Error(`its version is ${String(version)}`);
@@ -27,6 +43,7 @@ export function parseGitIndex(bytes: Buffer, objectIdBytes: 20 | 32 = 20): GitIn
   const submodules = new Set<string>();
   let at = 12;
   let path: Buffer = Buffer.alloc(0);
+  let pathBytes = 0;
   for (let left = bytes.readUInt32BE(8); left > 0; left--) {
     const begin = at;
     const mode = bytes.readUInt32BE(at + MODE_OFFSET);
@@ -42,6 +59,8 @@ export function parseGitIndex(bytes: Buffer, objectIdBytes: 20 | 32 = 20): GitIn
       // One to eight NULs, to a multiple of eight.
       at = begin + ((at - begin + path.length + 8) & ~7);
     }
+    pathBytes += path.length;
+    if (pathBytes > MAX_PATH_BYTES) throw new Error('its paths are too long');
     ((mode & 0o170000) === GITLINK ? submodules : files).add(path.toString('utf8'));
   }
   // A split index keeps most entries in another file.

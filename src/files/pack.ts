@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { PassThrough, type Readable } from 'node:stream';
-import { createGzip, gzipSync } from 'node:zlib';
+import { createGzip } from 'node:zlib';
 import { pack as tarPack } from 'tar-stream';
 import { ZipFile } from 'yazl';
 import type { Subject } from './provenance.js';
@@ -60,7 +60,9 @@ export async function* packGzip(entries: AsyncIterable<SelectedEntry>, facts: Pa
   for await (const { header, content } of entries) {
     if (header.type !== 'file') continue;
     facts.files += 1;
-    yield gzipSync(await whole(content));
+    const member = createGzip();
+    content.once('error', (error) => member.destroy(error));
+    yield* content.pipe(member) as AsyncIterable<Buffer>;
   }
 }
 
@@ -105,12 +107,6 @@ export async function copy(from: Readable, to: NodeJS.WritableStream, output: Re
     output.once('close', () => reject(new Error('The archive is no longer wanted')));
     from.pipe(to);
   });
-}
-
-async function whole(content: Readable): Promise<Buffer> {
-  const chunks: Buffer[] = [];
-  for await (const chunk of content) chunks.push(chunk as Buffer);
-  return Buffer.concat(chunks);
 }
 
 function timeOf(mtime: Date | undefined): Date {

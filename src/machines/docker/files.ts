@@ -3,7 +3,10 @@ import type Docker from 'dockerode';
 import { extract as untar } from 'tar-stream';
 import { isNotFound } from './errors.js';
 
-/** Small files of a container by name relative to the directory; undefined when there is no such directory. */
+/** What a container's own root makes of a marker must not fill the worker's memory. */
+const MAX_SMALL_BYTES = 64 * 1024;
+
+/** Small files of a container by name relative to the directory, cut at 64 KiB; undefined when there is no such directory. */
 export async function readSmallFiles(
   container: Docker.Container,
   directory: string,
@@ -17,8 +20,12 @@ export async function readSmallFiles(
     const name = entry.header.name.slice(entry.header.name.indexOf('/') + 1);
     if (wanted.includes(name)) {
       const chunks: Buffer[] = [];
-      for await (const chunk of entry) chunks.push(chunk as Buffer);
-      files.set(name, Buffer.concat(chunks).toString('utf8'));
+      let bytes = 0;
+      for await (const chunk of entry as AsyncIterable<Buffer>) {
+        if (bytes < MAX_SMALL_BYTES) chunks.push(chunk);
+        bytes += chunk.length;
+      }
+      files.set(name, Buffer.concat(chunks).subarray(0, MAX_SMALL_BYTES).toString('utf8'));
     } else {
       entry.resume();
     }
