@@ -10,7 +10,8 @@ import { JobExistsError, JobInvalidError, JobNotFoundError, UnreachableError } f
 import { listAfterReplay, readReplayed } from './client/replayed.js';
 import { readJobFacts, type JobFacts } from './client/job-facts.js';
 import { readStatus } from './client/job-status.js';
-import { createJobHandle, type JobFlight, type JobHandle } from './client/job-handle.js';
+import { createJobHandle, type JobHandle } from './client/job-handle.js';
+import type { JobFlight } from './client/life/job-flight.js';
 import { listJobs, NAME_MEMO, resolveJobId, type JobFilter, type JobSummary } from './client/job-list.js';
 import { guarded, unreachable } from './client/reach.js';
 import type { CiJobInput, CiJobResult, JobStatus, ReplayMetricsResult } from './contracts/ci-job.js';

@@ -7,14 +7,12 @@ import {
 } from '@temporalio/client';
 import type { PayloadCodec } from '@temporalio/common';
 import type { CiJobResult, JobStatus } from '../contracts/ci-job.js';
-import type { Fault } from '../contracts/faults.js';
-import type { JobLife } from '../contracts/job-life.js';
 import { RELEASE_SIGNAL, RESULT_UPDATE } from '../contracts/names.js';
 import type { Store } from '../store/store.js';
 import { closedResult } from './closed-result.js';
 import { readStatus } from './job-status.js';
 import { statusAfterReplay } from './replayed.js';
-import { faultOfJob, readJobLife } from './life/job-life.js';
+import { readFlight, type JobFlight } from './life/job-flight.js';
 import { followTrace } from './trace-follower.js';
 import { guarded } from './reach.js';
 import { statusWhileWaiting } from './waiting.js';
@@ -36,12 +34,6 @@ export interface JobHandle {
   cancel(reason?: string): Promise<void>;
   /** Ends a hold for debugging. */
   release(): Promise<void>;
-}
-
-export interface JobFlight extends JobStatus {
-  /** Who must act; null: nobody, or nothing is known to have failed. */
-  fault: Fault | null;
-  life: JobLife;
 }
 
 export interface JobHandleDeps {
@@ -81,11 +73,7 @@ export function createJobHandle(deps: JobHandleDeps, workflowId: string): JobHan
     trace: ({ follow = true, signal } = {}) =>
       followTrace(store, workflowId, { follow, isOver: isClosed, ...(signal === undefined ? {} : { signal }) }),
     status: readNow,
-    async flight() {
-      const status = await readNow();
-      const life = await guarded(() => readJobLife(deps, status), address);
-      return { ...status, fault: faultOfJob(status, life.activities), life };
-    },
+    flight: async () => await readFlight(deps, await readNow()),
     async cancel(reason) {
       await guarded(
         () =>

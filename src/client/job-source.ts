@@ -1,19 +1,32 @@
 import type { Client } from '@temporalio/client';
+import type { PayloadCodec } from '@temporalio/common';
 import type { Store } from '../store/store.js';
 import type { JobSource } from '../web/job-source.js';
 import { resolveJobId } from './job-list.js';
 import { listJobPage } from './job-page.js';
 import { readStatus } from './job-status.js';
+import { readFlight } from './life/job-flight.js';
 import { guarded } from './reach.js';
+import { listAfterReplay, statusAfterReplay } from './replayed.js';
 import { statusWhileWaiting } from './waiting.js';
 
-/** @param address Temporal's, for messages */
-export function createJobSource(client: Client, store: Store, address: string): JobSource {
+/** @param deps.address Temporal's, for messages */
+export function createJobSource(deps: {
+  temporal: Client;
+  store: Store;
+  codec: PayloadCodec;
+  address: string;
+}): JobSource {
+  const { temporal, store, address } = deps;
   return {
     store,
-    list: (query) => guarded(() => listJobPage(client, query), address),
+    async list(query) {
+      const page = await guarded(() => listJobPage(temporal, query), address);
+      return { ...page, jobs: await listAfterReplay(store, page.jobs, query.metrics) };
+    },
     status: async (workflowId) =>
-      statusWhileWaiting(store, await readStatus({ temporal: client, store, address }, workflowId)),
-    resolve: (id) => guarded(() => resolveJobId(client, id), address),
+      statusWhileWaiting(store, await statusAfterReplay(store, await readStatus(deps, workflowId))),
+    flight: (status) => readFlight(deps, status),
+    resolve: (id) => guarded(() => resolveJobId(temporal, id), address),
   };
 }

@@ -5,6 +5,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { JobNotFoundError, UnreachableError } from '../client/errors.js';
 import type { JobSummary } from '../client/job-list.js';
 import type { JobPageQuery } from '../client/job-page.js';
+import type { JobStatus } from '../contracts/ci-job.js';
+import type { ActivityLife, LifeEvent } from '../contracts/job-life.js';
 import { createDirectoryStore } from '../store/directory-store.js';
 import type { Store } from '../store/store.js';
 import { silentLogger } from '../telemetry/logger.js';
@@ -31,6 +33,51 @@ const JOB: JobSummary = {
   queuedAt: '2026-01-02T03:04:05.000Z',
   finishedAt: '2026-01-02T03:05:15.000Z',
 };
+const STATUS: JobStatus = {
+  ...JOB,
+  name: 'build',
+  summary: 'It failed.',
+  failureReason: 'runner_system_failure',
+  failureMessage: null,
+  exitCode: null,
+  allowedToFail: false,
+  metrics: 'uploaded',
+  metricsReason: null,
+  engine: 'local',
+  image: 'busybox',
+  project: 'p',
+  pool: 'default',
+  state: 'failed',
+  startedAt: JOB.queuedAt,
+  heldUntil: null,
+  traceBytes: 0,
+  attempts: 1,
+  steps: [],
+  artifacts: [],
+};
+const after = (seconds: number) => new Date(Date.parse(JOB.queuedAt) + seconds * 1000).toISOString();
+const EVENTS: LifeEvent[] = [{ at: JOB.queuedAt, kind: 'queued', text: 'queued by <b>me</b>' }];
+const LOST_ONCE: ActivityLife = {
+  id: '1',
+  activity: 'runStep',
+  summary: 'step_script',
+  queue: 'q',
+  state: 'completed',
+  scheduledAt: after(1),
+  startedAt: after(8),
+  finishedAt: after(10),
+  attempts: [
+    {
+      ...{ first: 1, last: 1, startedAt: after(1), finishedAt: after(3), worker: '1@a', outcome: 'failed' },
+      failure: { code: 'ENGINE_UNREACHABLE', message: 'no <answer>', fault: 'provider' },
+    },
+    {
+      ...{ first: 2, last: 2, startedAt: after(8), finishedAt: after(10), worker: '2@b', outcome: 'completed' },
+      failure: null,
+    },
+  ],
+  troubles: [],
+};
 const TOKEN = 'a token of some length';
 
 let directory: string;
@@ -46,6 +93,7 @@ function appOf(options: { token?: string; source?: Partial<JobSource> } = {}) {
     store,
     list: () => Promise.resolve({ jobs: [JOB] }),
     status: (id) => Promise.reject(new JobNotFoundError(`There is no job ${id}`)),
+    flight: () => Promise.reject(new UnreachableError('no history')),
     resolve: (id) => Promise.resolve(id),
     ...options.source,
   };
@@ -78,6 +126,34 @@ describe('the pages', () => {
     expect(headers['x-content-type-options']).toBe('nosniff');
     expect(body).not.toMatch(/<script(?![^>]* src=)/);
     expect(body).not.toMatch(/ style="/);
+  });
+
+  it('tell the life of a job, escaped, and do without it where it cannot be read', async () => {
+    const flight: JobSource['flight'] = () =>
+      Promise.resolve({ ...STATUS, fault: 'provider', life: { events: EVENTS, activities: [LOST_ONCE] } });
+    const status = () => Promise.resolve(STATUS);
+    const url = `/jobs/${STATUS.workflowId}`;
+    const { body } = await appOf({ source: { status, flight } }).inject({ url, headers: local });
+
+    const rows = [...body.matchAll(/<tr class="life-(\w+)">([\s\S]*?)<\/tr>/g)].map(([, kind, cells = '']) => [
+      kind,
+      cells
+        .replaceAll(/<[^>]*>/g, ' ')
+        .replaceAll(/\s+/g, ' ')
+        .trim(),
+    ]);
+    expect(rows).toEqual([
+      ['event', '+0.00s queued by &lt;b&gt;me&lt;/b&gt;'],
+      ['activity', '+1.00s runStep step_script 9.00s'],
+      ['attempt', '+1.00s attempt 1 failed by 1@a ENGINE_UNREACHABLE: no &lt;answer&gt; (fault: provider) 2.00s'],
+      ['attempt', '+8.00s attempt 2 completed by 2@b 2.00s'],
+    ]);
+    expect(body).toContain('what the runner stands on');
+
+    const without = await appOf({ source: { status } }).inject({ url, headers: local });
+    expect(without.statusCode).toBe(200);
+    expect(without.body).toContain('Temporal cannot be asked for it just now');
+    expect(without.body).not.toContain('<dt>Fault');
   });
 
   it('hand the filters on, and leave out what makes no sense', async () => {

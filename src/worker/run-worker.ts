@@ -115,7 +115,7 @@ export async function runWorker(options: {
     extraMetrics: createForeignMetrics(runtime.metricsUrl),
     register: (app) => registerCodecRoutes(app, { codec, ...codecAccess(config) }),
   });
-  const web = await startWebPages({ config, client, store, logger });
+  const web = await startWebPages({ config, client, codec, store, logger });
   const entries = openGitlabEntries(config.gitlab, { systemId: await loadSystemId(store), revision, metrics });
   const healths = createEngineHealths({ config, engines, shared });
   const gitlab = createGitlabIntake({ config, entries, client, engines, healths, store, ring, logger });

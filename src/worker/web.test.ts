@@ -21,6 +21,7 @@ async function startPages(web: object) {
     config: parseConfig({ web }, 'test'),
     // Connects when it is first used, which these pages never do.
     client: new Client({ connection: Connection.lazy({ address: '127.0.0.1:1' }) }),
+    codec: { encode: (payloads) => Promise.resolve(payloads), decode: (payloads) => Promise.resolve(payloads) },
     store: createDirectoryStore({ directory }),
     logger: silentLogger,
   });

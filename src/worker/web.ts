@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Client } from '@temporalio/client';
+import type { PayloadCodec } from '@temporalio/common';
 import { createJobSource } from '../client/job-source.js';
 import type { Config } from '../config/schema.js';
 import type { Store } from '../store/store.js';
@@ -25,10 +26,12 @@ export interface WebPages {
 export async function startWebPages(options: {
   config: Config;
   client: Client;
+  /** Of what the client reads. */
+  codec: PayloadCodec;
   store: Store;
   logger: Logger;
 }): Promise<WebPages> {
-  const { config, client, store, logger } = options;
+  const { config, client, codec, store, logger } = options;
   if (!config.web.enabled) return { close: () => Promise.resolve() };
   const { listenAddress, temporalUiUrl } = config.web;
   const start = () =>
@@ -38,7 +41,7 @@ export async function startWebPages(options: {
       ...(temporalUiUrl === undefined
         ? {}
         : { temporalUi: { url: temporalUiUrl, namespace: config.temporal.namespace } }),
-      source: createJobSource(client, store, config.temporal.address),
+      source: createJobSource({ temporal: client, store, codec, address: config.temporal.address }),
       assets,
       logger,
     });

@@ -217,6 +217,22 @@ describe('a job’s page', () => {
     await page.close();
   });
 
+  it('tells its whole life, as "holdfast show" does', async () => {
+    const opened = await open('/jobs/job/fails');
+    const { page } = opened;
+    const { life, fault } = await jobs['fails']!.flight();
+    const rows = page.locator('#part-life tbody tr');
+
+    expect(await rows.count()).toBeGreaterThanOrEqual(life.events.length + life.activities.length);
+    const told = await rows.allInnerTexts();
+    for (const { activity, summary } of life.activities)
+      expect(told).toContainEqual(expect.stringContaining(`${activity} ${summary}`));
+    expect(fault).toBe('user');
+    expect(await text(page, '#part-facts')).toContain('the job’s own');
+    expectClean(opened);
+    await page.close();
+  });
+
   it('gives the artifacts as files', async () => {
     const { page } = await open('/jobs/job/files');
     const [download] = await Promise.all([page.waitForEvent('download'), page.click('.artifacts a')]);

@@ -1,3 +1,4 @@
+import type { Fault } from '../../contracts/faults.js';
 import type { MetricsDocument } from '../../metrics/document.js';
 import { html, type Html, type HtmlValue } from '../html.js';
 import { jobPath, metricsWords, time } from '../words.js';
@@ -17,6 +18,7 @@ export function factList(data: JobPageData): Html {
     ['Finished', time(status.finishedAt)],
     ['Exit code', status.exitCode],
     ['Failure', status.failureReason !== null && html`<code>${status.failureReason}</code> ${status.failureMessage}`],
+    ['Fault', faultWords(data.flight?.fault)],
     ['Machines used', status.attempts],
     [
       'Held until',
@@ -37,6 +39,19 @@ export function factList(data: JobPageData): Html {
           </div>`,
       )}
   </dl>`;
+}
+
+/** Who must act. */
+const FAULT_WORDS: Record<Fault, string | null> = {
+  user: 'the job’s own',
+  runner: 'the runner’s',
+  provider: 'what the runner stands on: engine, registry, store',
+  coordinator: 'the coordinator’s',
+  nobody: null,
+};
+
+function faultWords(fault: Fault | null | undefined): string | null {
+  return fault == null ? null : FAULT_WORDS[fault];
 }
 
 /** Rules that the job has met: evidence for a person, no verdict. */

@@ -1,3 +1,4 @@
+import type { JobFlight } from '../../client/life/job-flight.js';
 import type { JobStatus } from '../../contracts/ci-job.js';
 import type { MetricsDocument } from '../../metrics/document.js';
 import { html, type Html } from '../html.js';
@@ -7,11 +8,14 @@ import { formatDuration, jobPath, stateBadge } from '../words.js';
 import { artifactList } from './job-artifacts.js';
 import { factList } from './job-facts.js';
 import { graphs } from './job-graphs.js';
+import { lifeOf } from './job-life.js';
 import { timeline } from './job-timeline.js';
 import { messagePage } from './message.js';
 
 export interface JobPageData {
   status: JobStatus;
+  /** Undefined: it cannot be read just now. */
+  flight: Pick<JobFlight, 'fault' | 'life'> | undefined;
   trace: TraceState;
   metrics: MetricsDocument | undefined;
   temporalUi: { url: string; namespace: string } | undefined;
@@ -50,6 +54,10 @@ export function jobPage(data: JobPageData): PageParts {
           <div id="part-artifacts" data-part>${artifactList(status)}</div>
         </section>
       </div>
+      <section class="card" aria-labelledby="life-title">
+        <h2 id="life-title">Life</h2>
+        <div id="part-life" data-part>${lifeOf(data)}</div>
+      </section>
     </div>`,
   };
 }

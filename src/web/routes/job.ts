@@ -24,8 +24,11 @@ export function registerJobRoutes(
     const given = request.params['*'];
     const id = await source.resolve(given);
     if (id !== given) return await reply.redirect(jobPath('/jobs', id), 302);
-    const [status, trace, metrics] = await Promise.all([
-      source.status(id).catch((error: unknown) => notFoundAsUndefined(error)),
+    const known = source.status(id).catch((error: unknown) => notFoundAsUndefined(error));
+    const [status, flight, trace, metrics] = await Promise.all([
+      known,
+      // What happened when is worth less than the rest of the page, which is there without it.
+      known.then((status) => (status === undefined ? undefined : source.flight(status))).catch(() => undefined),
       traces.state(id),
       readMetrics(store, id),
     ]);
@@ -36,7 +39,7 @@ export function registerJobRoutes(
         .type(HTML)
         .send(render(forgottenJobPage(id)));
     }
-    const data = { status, trace, metrics, temporalUi, nowMs: Date.now(), over: isFinalJobState(status.state) };
+    const data = { status, flight, trace, metrics, temporalUi, nowMs: Date.now(), over: isFinalJobState(status.state) };
     return await reply.type(HTML).send(render(jobPage(data)));
   });
 
