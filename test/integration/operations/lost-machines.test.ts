@@ -24,8 +24,7 @@ describe.skipIf(!mayRunAnEngine)('an engine that loses machine after machine', (
   });
 
   afterAll(async () => {
-    await stack.close();
-    await engine.close();
+    await stack.close().finally(() => engine.close());
   });
 
   /** Several machines under their script, and the engine killed and started again. */

@@ -1,29 +1,35 @@
 import { spawn } from 'node:child_process';
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { JobFlight, JobHandle } from '../../../src/client.js';
 import { holdfast as command, type Ended } from '../../support/command-line.js';
+import { startCoordinator, type TestCoordinator } from '../../support/coordinator/coordinator.js';
 import { startIllEngine, type IllEngine } from '../../support/faults/ill-engine.js';
 import { until } from '../../support/processes.js';
 import { startStack, TEST_IMAGE, type Stack } from '../../support/stack.js';
 
 let front: IllEngine;
+let coordinator: TestCoordinator;
 let stack: Stack;
 
 beforeAll(async () => {
-  front = await startIllEngine();
+  [front, coordinator] = await Promise.all([startIllEngine(), startCoordinator()]);
   stack = await startStack({
     prometheus: false,
     metrics: { enabled: false },
     engine: { docker: { host: front.host } },
-    top: { worker: { poisonAfter: 2 } },
+    engines: { alone: { docker: { host: front.host }, capacity: 1 } },
+    top: {
+      worker: { poisonAfter: 2 },
+      gitlab: [{ name: 'main', url: coordinator.url, token: coordinator.runnerToken }],
+    },
   });
 });
 
 afterAll(async () => {
   await stack.close();
-  await front.close();
+  await Promise.all([front.close(), coordinator.close()]);
 });
 
 async function isOut(): Promise<boolean> {
@@ -33,6 +39,10 @@ async function isOut(): Promise<boolean> {
 
 function holdfast(...args: string[]): Promise<Ended> {
   return command([...args, '--config', stack.configFile]);
+}
+
+function failedProbes(): number {
+  return readFileSync(join(stack.directory, 'worker.log'), 'utf8').split('stays out of rotation').length - 1;
 }
 
 /** What is said of the engine wherever somebody looks. */
@@ -94,6 +104,41 @@ describe('an engine that fails job after job', () => {
     await until('the record to be gone', async () => (await stack.client.outages()).length === 0);
     expect((await job.status()).outages).toBeUndefined();
     expect((await holdfast('check')).stdout).toMatch(new RegExp(`ok +engine ${stack.engine} `));
+  });
+
+  it('takes no job from GitLab meanwhile: another runner may', async () => {
+    front.setIll(true);
+    const poison = await stack.client.startJob({ image: TEST_IMAGE, script: ['echo hello'] });
+    await until('the engine to be out', isOut, 60_000);
+    // A job that waits in the pool would be another reason to take none.
+    await poison.cancel();
+    expect(await poison.result()).toMatchObject({ state: 'canceled' });
+
+    const probes = failedProbes();
+    const offered = coordinator.addJob({
+      image: { name: TEST_IMAGE },
+      script: ['echo hello'],
+      variables: [{ key: 'GIT_STRATEGY', value: 'none' }],
+    });
+    await until('two more probes', () => failedProbes() >= probes + 2, 60_000);
+    expect(offered.status).toBe('pending');
+
+    front.setIll(false);
+    expect(await coordinator.untilOver(offered.id, 90_000)).toMatchObject({ status: 'success' });
+    expect(coordinator.violations).toEqual([]);
+  });
+
+  it('is told of when it only does not answer, too', async () => {
+    front.setAway(true);
+    // One slot: no others were handed out before, whose failures would take the engine out of rotation.
+    const waiting = await stack.client.startJob({ pool: 'alone', image: TEST_IMAGE, script: ['echo hello'] });
+    const words = new RegExp(`Engine "${stack.engine}-alone" does not answer since .* ENGINE_UNREACHABLE: `);
+    await until('the job to say why it waits', async () => words.test((await waiting.status()).summary), 60_000);
+
+    front.setAway(false);
+
+    expect(await waiting.result()).toMatchObject({ state: 'success' });
+    await until('the records to be gone', async () => (await stack.client.outages()).length === 0);
   });
 
   it('is no longer told of when the worker that took it out has ended', async () => {

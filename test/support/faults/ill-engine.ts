@@ -1,15 +1,22 @@
 import { createServer, request } from 'node:http';
 
-/** A front of the real engine that can be ill: it lists what is there, and every container that is to be made is a fault. */
+/** A front of the real engine that can be ill (it lists what is there, and every container that is to be made is a fault) or away. */
 export interface IllEngine {
   host: string;
   setIll(ill: boolean): void;
+  /** Answers nothing: connections are closed as they come. */
+  setAway(away: boolean): void;
   close(): Promise<void>;
 }
 
 export async function startIllEngine(socketPath = '/var/run/docker.sock'): Promise<IllEngine> {
   let ill = false;
+  let away = false;
   const server = createServer((incoming, outgoing) => {
+    if (away) {
+      incoming.destroy();
+      return;
+    }
     if (ill && incoming.method === 'POST' && incoming.url?.includes('/containers/create') === true) {
       incoming.resume();
       outgoing.writeHead(500, { 'content-type': 'application/json' }).end('{"message":"no space left on device"}');
@@ -31,6 +38,7 @@ export async function startIllEngine(socketPath = '/var/run/docker.sock'): Promi
   return {
     host: `tcp://127.0.0.1:${String(port)}`,
     setIll: (value) => void (ill = value),
+    setAway: (value) => void (away = value),
     async close() {
       server.closeAllConnections();
       await new Promise((resolve) => server.close(resolve));
