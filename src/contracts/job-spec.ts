@@ -36,6 +36,8 @@ export interface JobSpec {
   interruptible: boolean;
   /** Token prefixes (`glpat-`, …) after which text is masked. */
   tokenPrefixes: string[];
+  /** For the trace: what of the job was not understood, and is left out. */
+  warnings?: string[];
   /** Bytes of trace that are kept (the head); the last 64 KiB are kept too. */
   outputLimitBytes: number;
 }

@@ -57,7 +57,7 @@ export function planJob(
   const { projectDirectory } = facts;
   const variables = resolveVariables(spec, facts);
   const image = expandImage(spec.image ?? { name: given.defaultImage }, variables);
-  const warnings: string[] = [];
+  const warnings: string[] = [...(spec.warnings ?? [])];
   const dockerAuthConfig = variables.content('DOCKER_AUTH_CONFIG');
   const provenance = provenanceFacts(variables, facts);
   return {

@@ -211,7 +211,9 @@ async function runAfterScript(job: JobContext, machine: Provisioned, outcome: Ou
 }
 
 function afterScriptCounts({ spec }: JobContext): boolean {
-  return spec.variables.findLast(({ key }) => key === 'AFTER_SCRIPT_IGNORE_ERRORS')?.value === 'false';
+  const value = spec.variables.findLast(({ key }) => key === 'AFTER_SCRIPT_IGNORE_ERRORS')?.value ?? '';
+  // Go's words for it.
+  return /^(?:false|f|0)$/i.test(value);
 }
 
 /** GitLab's job timeout and a job that the coordinator has given up end everything; a job of our own always gets its after_script. */

@@ -315,6 +315,14 @@ describe('what is not supported', () => {
     expect(rows).toHaveLength(refusals.length + 1);
   });
 
+  it('is a docker option that nobody knows, with the exit code of gitlab-runner', () => {
+    expect(refusalOf({ image: { name: 'x', executor_opts: { docker: { usr: 'me' } } } })).toMatchObject({
+      reason: 'runner_system_failure',
+      exitCode: 3,
+    });
+    expect(refusalOf({ image: { name: 'x', executor_opts: { kubernetes: { anything: [1] } } } })).toBeUndefined();
+  });
+
   it('names what is too large', () => {
     const variables = Array.from({ length: 4 }, (_, i) => ({ key: `K${String(i)}`, value: 'x'.repeat(600_000) }));
 
@@ -407,5 +415,76 @@ describe('a hostile payload', () => {
         },
       ),
     );
+  });
+});
+
+describe('payloads of other GitLab versions', () => {
+  const specOf = (changes: Record<string, unknown>) => {
+    const made = specOfPayload(read(changes), ENTRY);
+    if ('refused' in made) throw new Error(made.refused.message);
+    return made.spec;
+  };
+
+  it('may hold no more than an id and a token', () => {
+    const result = readJobPayload({ id: 1, token: 'glcbt-x' });
+    if (!result.ok) throw new Error(JSON.stringify(result.problems));
+    const made = specOfPayload(result.payload, ENTRY);
+
+    expect(made).toMatchObject({
+      spec: { name: 'job 1', project: 'project-unknown', steps: [], timeoutMs: 7_200_000 },
+    });
+  });
+
+  it('may say null wherever Go has nothing to say', () => {
+    const nothing = Object.fromEntries(
+      Object.keys(example())
+        .filter((key) => key !== 'id' && key !== 'token')
+        .map((key) => [key, null]),
+    );
+
+    expect(specOf(nothing)).toMatchObject({ services: [], artifacts: [], caches: [], dependencies: [] });
+  });
+
+  it('may name a "when" that nobody knows: those artifacts and caches are left out, and the trace says so', () => {
+    const spec = specOf({
+      artifacts: [
+        { name: 'later', paths: ['a'], when: 'manual' },
+        { name: 'kept', paths: ['b'], when: 'always' },
+      ],
+      cache: [
+        { key: 'restored', paths: ['c'], when: 'on_tuesdays' },
+        { key: 'dropped', paths: ['d'], when: 'on_tuesdays', policy: 'push' },
+      ],
+      steps: [{ name: 'script', script: ['true'], when: 'manual', allow_failure: 'perhaps' }],
+    });
+
+    expect(spec.artifacts.map(({ name }) => name)).toEqual(['kept']);
+    expect(spec.caches).toMatchObject([{ key: 'restored', policy: 'pull' }]);
+    expect(spec.warnings).toHaveLength(3);
+    expect(spec.warnings).toContain('artifacts later: when "manual" is not known here; it is left out');
+  });
+
+  it.each([
+    [0, 7_200_000],
+    [-1, 7_200_000],
+    [null, 7_200_000],
+    [0.5, 1000],
+    [1e300, 366 * 86_400_000],
+  ])('may have any time limit (%s)', (timeout, ms) => {
+    expect(specOf({ runner_info: { timeout } }).timeoutMs).toBe(ms);
+  });
+
+  it.each([
+    { token: 'two\nlines' },
+    { token: 'with space' },
+    { dependencies: [{ id: 1, token: 'x\r\nX-Evil: 1', artifacts_file: { filename: 'a' } }] },
+    {
+      steps: [
+        { name: 'script', script: ['a'] },
+        { name: 'script', script: ['b'] },
+      ],
+    },
+  ])('must hold tokens that are tokens, and each step once: not %j', (changes) => {
+    expect(readJobPayload({ ...example(), ...changes }).ok).toBe(false);
   });
 });

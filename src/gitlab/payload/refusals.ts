@@ -72,6 +72,7 @@ function refusalOfImage(path: string, image: PayloadImage): Refusal | undefined 
   if (readDockerOptions(image.executor_opts) === undefined) {
     return {
       reason: 'runner_system_failure',
+      exitCode: 3,
       message: `The docker options at ${path} cannot be read: known are platform and user`,
     };
   }

@@ -37,10 +37,15 @@ const flag = z
 /** Go writes what has no value as `""`. */
 const empty = Line.nullish().transform((value) => value ?? '');
 
-const When = z
-  .enum(['', 'on_success', 'on_failure', 'always'])
-  .nullish()
-  .transform((value) => (value == null || value === '' ? 'on_success' : value));
+/** Goes into a header: no white space, no control characters. */
+const TOKEN = /^[\x21-\x7e]*$/;
+const Token = Line.regex(TOKEN, { error: 'must be a token' });
+
+/** Of the GitLab of next year perhaps; what it then means is decided where it is used. */
+const When = empty.transform((value) => (value === '' ? 'on_success' : value));
+
+/** GitLab's own maximum is a month. */
+const MAX_TIMEOUT_SECONDS = 366 * 24 * 3600;
 
 const Variable = z.object({
   key: Line,
@@ -51,7 +56,7 @@ const Variable = z.object({
   file: flag,
 });
 
-const DockerOptions = z.object({
+const DockerOptions = z.strictObject({
   platform: empty,
   user: z
     .union([Line, z.number().int()])
@@ -80,7 +85,7 @@ export function readDockerOptions(options: Record<string, unknown>): z.infer<typ
 }
 
 const JobInfo = z.object({
-  name: Line,
+  name: empty,
   stage: empty,
   project_id: z.number().int().nullish(),
   project_name: empty,
@@ -106,19 +111,21 @@ const GitInfo = z.object({
 
 export const JobPayloadSchema = z.object({
   id: z.number().int().positive().max(Number.MAX_SAFE_INTEGER),
-  token: Line.min(1, { error: 'must not be empty' }),
+  token: Token.min(1, { error: 'must not be empty' }),
   allow_git_fetch: flag,
-  job_info: JobInfo,
+  job_info: JobInfo.nullish().transform((value) => value ?? JobInfo.parse({})),
   git_info: optional(GitInfo),
   runner_info: z
     .object({ timeout: z.number().nullish() })
     .nullish()
-    .transform((value) => ({ timeout: value?.timeout ?? 0 })),
+    .transform((value) => ({ timeout: Math.min(Math.ceil(value?.timeout ?? 0), MAX_TIMEOUT_SECONDS) })),
   inputs: list(z.unknown()),
   variables: list(Variable),
   steps: list(
     z.object({ name: Line.regex(/^[A-Za-z0-9_-]{1,100}$/, { error: 'must be a step name' }), script: list(Text) }),
-  ),
+  ).refine((steps) => new Set(steps.map(({ name }) => name)).size === steps.length, {
+    error: 'must not name a step twice',
+  }),
   image: optional(Image),
   services: list(Image),
   artifacts: list(
@@ -147,7 +154,7 @@ export const JobPayloadSchema = z.object({
   dependencies: list(
     z.object({
       id: z.number().int().positive(),
-      token: empty,
+      token: empty.refine((token) => TOKEN.test(token), { error: 'must be a token' }),
       name: empty,
       artifacts_file: z
         .object({ filename: empty, size: z.number().min(0).nullish() })

@@ -82,8 +82,9 @@ function isDebugged(payload: JobPayload): boolean {
 function toSpec(payload: JobPayload, entry: GitlabEntryFacts): JobSpec {
   const { timeout } = payload.runner_info;
   const source = toSource(payload, entry);
+  const warnings = warningsOf(payload);
   return {
-    name: payload.job_info.name,
+    name: payload.job_info.name === '' ? `job ${String(payload.id)}` : payload.job_info.name,
     project: projectOf(payload),
     pool: entry.pool,
     tags: [],
@@ -98,9 +99,14 @@ function toSpec(payload: JobPayload, entry: GitlabEntryFacts): JobSpec {
     afterScript: payload.steps.find((step) => step.name === 'after_script')?.script ?? [],
     timeoutMs: (timeout > 0 ? timeout : DEFAULT_TIMEOUT_SECONDS) * 1000,
     afterScriptTimeoutMs: DEFAULT_AFTER_SCRIPT_TIMEOUT_MS,
-    artifacts: payload.artifacts.map(toArtifact),
+    artifacts: payload.artifacts.flatMap((artifact) => {
+      const when = knownWhen(artifact.when);
+      return when === undefined ? [] : [toArtifact(artifact, when)];
+    }),
     caches: payload.cache
       .filter((cache) => cache.paths.length > 0 || cache.untracked)
+      // With a `when` that nobody knows it is restored and in no case saved, as with gitlab-runner.
+      .filter((cache) => knownWhen(cache.when) !== undefined || cache.policy !== 'push')
       .map((cache) => toCache(cache, payload)),
     dependencies: payload.dependencies
       .filter(({ artifacts_file: file }) => file.filename !== '')
@@ -118,6 +124,7 @@ function toSpec(payload: JobPayload, entry: GitlabEntryFacts): JobSpec {
     allowFailure: { kind: 'never' },
     retry: { max: 0, when: [] },
     interruptible: false,
+    ...(warnings.length === 0 ? {} : { warnings }),
     tokenPrefixes: payload.features.token_mask_prefixes,
     outputLimitBytes: entry.outputLimitBytes,
   };
@@ -184,7 +191,23 @@ function movedTo(repo: string, base: string): string {
   return to.toString();
 }
 
-function toArtifact(artifact: JobPayload['artifacts'][number]): ArtifactSpec {
+type When = ArtifactSpec['when'];
+
+/** @returns undefined for one that nobody knows here: as with gitlab-runner it is then in no case */
+function knownWhen(when: string): When | undefined {
+  return (['on_success', 'on_failure', 'always'] as const).find((known) => known === when);
+}
+
+function warningsOf({ artifacts, cache }: JobPayload): string[] {
+  const unknown = (what: string, when: string) =>
+    knownWhen(when) === undefined ? [`${what}: when "${when.slice(0, 100)}" is not known here; it is left out`] : [];
+  return [
+    ...artifacts.flatMap(({ name, when }) => unknown(`artifacts ${name}`.trim(), when)),
+    ...cache.flatMap(({ key, when }) => unknown(`saving cache ${key}`.trim(), when)),
+  ];
+}
+
+function toArtifact(artifact: JobPayload['artifacts'][number], when: When): ArtifactSpec {
   const type = artifact.artifact_type === '' ? 'archive' : artifact.artifact_type;
   const given = (['zip', 'gzip', 'raw'] as const).find((format) => format === artifact.artifact_format);
   return {
@@ -192,7 +215,7 @@ function toArtifact(artifact: JobPayload['artifacts'][number]): ArtifactSpec {
     paths: artifact.paths,
     exclude: artifact.exclude,
     untracked: artifact.untracked,
-    when: artifact.when,
+    when,
     type,
     format: given ?? artifactFormat(type) ?? 'zip',
     ...(artifact.expire_in === '' ? {} : { expireIn: artifact.expire_in }),
@@ -206,7 +229,7 @@ function toCache(cache: JobPayload['cache'][number], payload: JobPayload): Cache
     fallbackKeys: cache.fallback_keys,
     paths: cache.paths,
     untracked: cache.untracked,
-    policy: cache.policy === '' ? 'pull-push' : cache.policy,
-    when: cache.when,
+    policy: knownWhen(cache.when) === undefined ? 'pull' : cache.policy === '' ? 'pull-push' : cache.policy,
+    when: knownWhen(cache.when) ?? 'on_success',
   };
 }
