@@ -99,7 +99,8 @@ export type StepResult =
       attempts: number;
     }
   | { kind: 'stopped'; startedAtMs: number | null; finishedAtMs: number | null; attempts: number }
-  | { kind: 'lost'; reason: string; attempts: number };
+  /** `mistake`: the machine is whole, but what the job asks for can be started on none. Only said by the workflow. */
+  | { kind: 'lost'; reason: string; attempts: number; mistake?: boolean };
 
 export interface StopStepInput extends MachineRef {
   step: string;

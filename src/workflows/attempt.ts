@@ -303,7 +303,10 @@ async function endOfStep(
     work.catch(() => undefined);
     job.markUnserved(machine);
     job.trace.abandon();
-    return { kind: 'lost', reason: messageOf(error), attempts: 0 };
+    const details = failureDetails(error);
+    return details?.reason === 'runner_configuration_error'
+      ? { kind: 'lost', reason: details.message, attempts: 0, mistake: true }
+      : { kind: 'lost', reason: messageOf(error), attempts: 0 };
   }
 }
 

@@ -41,7 +41,9 @@ export function outcomeOfStep(result: StepResult, interruption: Interruption | u
   }
   switch (result.kind) {
     case 'lost':
-      return machineLost(result.reason);
+      return result.mistake === true
+        ? { kind: 'failed', reason: 'runner_configuration_error', exitCode: null, message: result.reason }
+        : machineLost(result.reason);
     case 'stopped':
       return { kind: 'canceled', message: 'canceled' };
     case 'exited':

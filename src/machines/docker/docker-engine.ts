@@ -25,6 +25,7 @@ import { createStarts } from './starts.js';
 import { runStep, stopStep } from './steps.js';
 import { sweep } from './sweep.js';
 import { createUnbegunMachines } from './unbegun.js';
+import { unpackPlace } from './unpack-place.js';
 import { directoriesArchive } from './wrapper.js';
 
 /** Requests that answer at once on a healthy engine. */
@@ -120,7 +121,15 @@ export function createDockerEngine(deps: {
     archive: (machine, role, path, { signal }) =>
       guarded(`reading ${path}`, () => openArchive(containerOf(machine, role), path, signal), signal),
     extract: (machine, role, directory, tar, { signal }) =>
-      guarded(`writing to ${directory}`, () => extract(containerOf(machine, role), directory, tar), signal),
+      guarded(
+        `writing to ${directory}`,
+        async () => {
+          const { buildsDirectory } = settings;
+          const place = await unpackPlace(docker, containerOf(machine, role), { directory, buildsDirectory });
+          await extract(place, directory, tar);
+        },
+        signal,
+      ),
     openShell: (machine, request, { signal }) =>
       guarded(
         'opening a shell',

@@ -20,6 +20,9 @@ export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
+/** Told as a fault of the engine (500) when a container starts, but it would never start. */
+const JOBS_MISTAKE = /unable to find (?:user|group) |no matching entries in (?:passwd|group) file/i;
+
 /** What an engine's refusal means for the job, and who must act. */
 export function toMachineError(error: unknown, doing: string): Error {
   if (error instanceof MachineError) return error;
@@ -28,7 +31,7 @@ export function toMachineError(error: unknown, doing: string): Error {
   const text = `${doing}: ${messageOf(error)}`;
   if (status === undefined)
     return fault('ENGINE_UNREACHABLE', `${text}. Is the engine running, and may this user reach it?`, true, error);
-  if (status === 400) return fault('BAD_OPTIONS', text, false, error);
+  if (status === 400 || JOBS_MISTAKE.test(text)) return fault('BAD_OPTIONS', text, false, error);
   if (status === 404) return fault('MACHINE_GONE', text, true, error);
   return fault('ENGINE_FAULT', text, true, error);
 }

@@ -34,6 +34,7 @@ function jitteredPauseMs(): number {
 
 /** @throws MachineError IMAGE_NOT_AVAILABLE, IMAGE_PULL_FAILED or REGISTRY_UNREACHABLE: the last policy's failure */
 export async function ensureImage(docker: Docker, request: ImageRequest): Promise<ImageFacts> {
+  if (!isPlainName(request.name)) throw failed('IMAGE_NOT_AVAILABLE', `"${request.name}" is no name of an image`);
   let failure: MachineError | undefined;
   for (const policy of request.policies) {
     request.note(`Using effective pull policy of [${policy}] for container ${request.name}`);
@@ -46,6 +47,11 @@ export async function ensureImage(docker: Docker, request: ImageRequest): Promis
     }
   }
   throw failure ?? new MachineError('NOT_ALLOWED', `No pull policy is left for ${request.name}`, { retryable: false });
+}
+
+/** Names become part of an address at the engine; what else is wrong with one the engine tells. */
+export function isPlainName(name: string): boolean {
+  return /^[A-Za-z0-9._/:@+[\]-]+$/.test(name) && name.split('/').every((part) => !/^\.*$/.test(part));
 }
 
 async function ensureByPolicy(docker: Docker, request: ImageRequest, policy: PullPolicy): Promise<ImageFacts> {
