@@ -7,12 +7,21 @@ import { createPayloadCodec } from './codec/payload-codec.js';
 import type { Config } from './config/schema.js';
 import { connectionOptions } from './client/connection.js';
 import { JobExistsError, JobInvalidError, JobNotFoundError, UnreachableError } from './client/errors.js';
+import { flaggedByReplay } from './client/replay-flags.js';
 import { listAfterReplay, readReplayed } from './client/replayed.js';
 import { readJobFacts, type JobFacts } from './client/job-facts.js';
 import { readStatus } from './client/job-status.js';
 import { createJobHandle, type JobHandle } from './client/job-handle.js';
 import type { JobFlight } from './client/life/job-flight.js';
-import { listJobs, NAME_MEMO, resolveJobId, type JobFilter, type JobSummary } from './client/job-list.js';
+import {
+  DEFAULT_LIMIT,
+  listJobs,
+  NAME_MEMO,
+  newestFirst,
+  resolveJobId,
+  type JobFilter,
+  type JobSummary,
+} from './client/job-list.js';
 import { guarded, unreachable } from './client/reach.js';
 import type { CiJobInput, CiJobResult, JobStatus, ReplayMetricsResult } from './contracts/ci-job.js';
 import type { EngineOutage } from './contracts/engine-outage.js';
@@ -137,7 +146,11 @@ export async function createHoldfastClient(config: Config): Promise<HoldfastClie
     job: async (id) => openJob(await guarded(() => resolveJobId(temporal, id), address)),
     jobFacts: (jobs) => readJobFacts(jobs, (workflowId) => readStatus({ temporal, store, address }, workflowId)),
     listJobs: (filter) =>
-      guarded(async () => listAfterReplay(store, await listJobs(temporal, filter), filter?.metrics), address),
+      guarded(async () => {
+        const replayed = await flaggedByReplay(temporal, filter ?? {}, filter?.limit ?? DEFAULT_LIMIT);
+        const jobs = newestFirst([...(await listJobs(temporal, filter)), ...replayed]);
+        return await listAfterReplay(store, jobs.slice(0, filter?.limit ?? DEFAULT_LIMIT), filter?.metrics);
+      }, address),
     outages: () => readOutages(store),
     async replayMetrics(id) {
       const job = await resolveJobId(temporal, id);

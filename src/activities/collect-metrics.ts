@@ -1,6 +1,6 @@
 import { ApplicationFailure } from '@temporalio/common';
 import type { Activities, CollectMetricsInput, MetricsResult } from '../contracts/activities.js';
-import type { ReplayMetricsInput, ReplayMetricsResult } from '../contracts/ci-job.js';
+import type { ReplayedMetrics, ReplayMetricsInput, ReplayMetricsResult } from '../contracts/ci-job.js';
 import type { Engine } from '../machines/engine.js';
 import { collectMetrics, type CollectRequest } from '../metrics/collect.js';
 import type { MetricsDocument } from '../metrics/document.js';
@@ -15,7 +15,7 @@ import { jobKeys } from '../store/keys.js';
 import type { UsageMetrics } from '../telemetry/usage-metrics.js';
 import { beating } from './beat.js';
 import type { SharedDeps } from './deps.js';
-import { findEarlyMetrics, keepEarlyMetrics, keepMetrics, readMetrics } from './kept-metrics.js';
+import { findEarlyMetrics, flagsOf, keepEarlyMetrics, keepMetrics, readMetrics } from './kept-metrics.js';
 import type { Ownership } from './ownership.js';
 
 export interface MetricsDeps extends SharedDeps {
@@ -140,33 +140,28 @@ async function replay(deps: MetricsDeps, input: ReplayMetricsInput, signal: Abor
   const { job } = input;
   const known = await readMetrics(deps.store, job);
   if (known?.delivery !== undefined && known.complete !== false)
-    return await told(deps, job, known.delivery, 'was collected before');
+    return await told(deps, job, { outcome: known.delivery, reason: 'was collected before', flags: flagsOf(known) });
   const saved = await deps.store.read(jobKeys.metricsRequest(job));
   if (saved === undefined) {
     const reason = "nothing is known of the job's machine: it never had one, or the store is another one";
-    return { job, outcome: 'failed', reason };
+    return { job, outcome: 'failed', reason, flags: [] };
   }
   // Written by `collectMetrics` above.
   const request = JSON.parse(saved.toString('utf8')) as CollectMetricsInput;
   try {
-    const { outcome, reason } = await collectAndKeep(deps, request, signal);
-    if (outcome === 'no_samples') return { job, outcome, reason: await whyGone(deps, request, signal) };
-    return outcome === 'failed' ? { job, outcome, reason } : await told(deps, job, outcome, reason);
+    const { outcome, reason, flags } = await collectAndKeep(deps, request, signal);
+    if (outcome === 'no_samples') return { job, outcome, reason: await whyGone(deps, request, signal), flags };
+    return outcome === 'failed' ? { job, outcome, reason, flags } : await told(deps, job, { outcome, reason, flags });
   } catch (error) {
     signal.throwIfAborted();
-    return { job, outcome: 'failed', reason: error instanceof Error ? error.message : String(error) };
+    return { job, outcome: 'failed', reason: error instanceof Error ? error.message : String(error), flags: [] };
   }
 }
 
 /** The job's workflow is closed and cannot be told any more, so that it stands beside it (`client/replayed.ts`). */
-async function told(
-  { store }: MetricsDeps,
-  job: string,
-  outcome: 'uploaded' | 'stored',
-  reason: string,
-): Promise<ReplayMetricsResult> {
-  await store.write(jobKeys.metricsReplayed(job), JSON.stringify({ outcome, reason }));
-  return { job, outcome, reason };
+async function told({ store }: MetricsDeps, job: string, replayed: ReplayedMetrics): Promise<ReplayMetricsResult> {
+  await store.write(jobKeys.metricsReplayed(job), JSON.stringify(replayed));
+  return { job, ...replayed };
 }
 
 async function whyGone(

@@ -11,6 +11,11 @@ export async function readMetrics(store: Store, workflowId: string): Promise<Met
   return kept === undefined ? undefined : MetricsDocument.parse(JSON.parse(kept.toString('utf8')));
 }
 
+/** Names of the rules that the job has met. */
+export function flagsOf({ flags = [] }: MetricsDocument): string[] {
+  return flags.map(({ name }) => name);
+}
+
 /** The last collection: what it found replaces what an early one did, unless it found nothing. */
 export async function keepMetrics(
   store: Store,
@@ -45,7 +50,7 @@ export async function keepMetrics(
     state: delivery,
     outcome: delivery,
     reason: reasonOf(document, { toCoordinator, uploaded: delivery === 'uploaded' }),
-    flags: (document.flags ?? []).map(({ name }) => name),
+    flags: flagsOf(document),
   };
 }
 

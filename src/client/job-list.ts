@@ -29,6 +29,9 @@ export interface JobSummary {
   finishedAt: string | null;
 }
 
+/** Of a list, where none is given. */
+export const DEFAULT_LIMIT = 50;
+
 /** Key of the memo that workflows are started with; encrypted like every payload, so a list can name its jobs. */
 export const NAME_MEMO = 'name';
 
@@ -46,20 +49,26 @@ export function toListQuery(filter: JobFilter): string {
 
 /** Newest first; from Temporal's visibility, so it lags behind by a moment. */
 export async function listJobs(client: Client, filter: JobFilter = {}): Promise<JobSummary[]> {
-  const limit = filter.limit ?? 50;
+  const limit = filter.limit ?? DEFAULT_LIMIT;
   const jobs: JobSummary[] = [];
   for await (const info of client.workflow.list({ query: toListQuery(filter), pageSize: Math.min(limit, 200) })) {
     jobs.push(toSummary(info));
     if (jobs.length >= limit) break;
   }
-  return jobs.sort((a, b) => b.queuedAt.localeCompare(a.queuedAt));
+  return newestFirst(jobs);
+}
+
+/** Each once. */
+export function newestFirst(jobs: readonly JobSummary[]): JobSummary[] {
+  const byId = new Map(jobs.toReversed().map((job) => [job.workflowId, job]));
+  return [...byId.values()].sort((a, b) => b.queuedAt.localeCompare(a.queuedAt));
 }
 
 /** @param id workflow id, or its last part where that is unique @throws JobNotFoundError, naming the candidates when there are several */
 export async function resolveJobId(client: Client, id: string): Promise<string> {
   if (id.includes('/')) return id;
   const own = `job/${id}`;
-  const query = `WorkflowType = '${CI_JOB_WORKFLOW}' AND (WorkflowId = '${escape(own)}' OR WorkflowId STARTS_WITH 'gitlab/')`;
+  const query = `WorkflowType = '${CI_JOB_WORKFLOW}' AND (WorkflowId = ${quoted(own)} OR WorkflowId STARTS_WITH 'gitlab/')`;
   const found: string[] = [];
   for await (const info of client.workflow.list({ query, pageSize: 200 })) {
     if (shortJobId(info.workflowId) === id) found.push(info.workflowId);
@@ -107,9 +116,10 @@ function stateOf(info: ExecutionFacts, told: string | null): JobState {
 }
 
 function clause(attribute: string, value: string | undefined): string[] {
-  return value === undefined ? [] : [`${attribute} = '${escape(value)}'`];
+  return value === undefined ? [] : [`${attribute} = ${quoted(value)}`];
 }
 
-function escape(value: string): string {
-  return value.replaceAll("'", "''");
+/** A value in the language of Temporal's visibility. */
+export function quoted(value: string): string {
+  return `'${value.replaceAll("'", "''")}'`;
 }

@@ -1,6 +1,7 @@
 import type { Client } from '@temporalio/client';
 import { executionInfoFromRaw } from '@temporalio/client/lib/helpers.js';
-import { listJobs, toListQuery, toSummary, type JobFilter, type JobSummary } from './job-list.js';
+import { listJobs, newestFirst, toListQuery, toSummary, type JobFilter, type JobSummary } from './job-list.js';
+import { flaggedByReplay } from './replay-flags.js';
 
 /** A page of the list of jobs. */
 export interface JobPage {
@@ -42,14 +43,19 @@ async function nextPage(client: Client, query: JobPageQuery): Promise<JobPage> {
       executionInfoFromRaw(raw, client.options.loadedDataConverter, undefined, client.options.namespace),
     ),
   );
-  const jobs = infos.map(toSummary).sort((a, b) => b.queuedAt.localeCompare(a.queuedAt));
+  const found = infos.map(toSummary);
+  // They have no place in Temporal's pages, so that they stand on the first.
+  const replayed = query.page === undefined ? await flaggedByReplay(client, query, PAGE_SIZE) : [];
+  const jobs = newestFirst([...found, ...replayed]);
   const next = Buffer.from(answer.nextPageToken).toString('base64url');
   // Temporal gives a token with a page that is just full; whether anything follows shows on the next one.
-  return next === '' || jobs.length < PAGE_SIZE ? { jobs } : { jobs, next };
+  return next === '' || found.length < PAGE_SIZE ? { jobs } : { jobs, next };
 }
 
 async function search(client: Client, query: JobPageQuery, text: string): Promise<JobPage> {
-  const all = await listJobs(client, { ...query, limit: MAX_SEARCHED });
+  const filter = { ...query, limit: MAX_SEARCHED };
+  const listed = await listJobs(client, filter);
+  const all = newestFirst([...listed, ...(await flaggedByReplay(client, query, MAX_SEARCHED))]);
   const wanted = text.toLowerCase();
   const found = all.filter(({ workflowId, name, project, machine }) =>
     [workflowId, name, project, machine].some((value) => value?.toLowerCase().includes(wanted)),

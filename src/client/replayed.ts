@@ -1,13 +1,7 @@
-import type { JobStatus } from '../contracts/ci-job.js';
+import type { JobStatus, ReplayedMetrics } from '../contracts/ci-job.js';
 import { jobKeys } from '../store/keys.js';
 import type { Store } from '../store/store.js';
 import type { JobSummary } from './job-list.js';
-
-/** What a replay came to, kept beside the job: a closed workflow can no longer be told. */
-export interface ReplayedMetrics {
-  outcome: 'uploaded' | 'stored';
-  reason: string;
-}
 
 export async function readReplayed(store: Store, workflowId: string): Promise<ReplayedMetrics | undefined> {
   const kept = await store.read(jobKeys.metricsReplayed(workflowId));
@@ -33,7 +27,8 @@ export async function listAfterReplay(
     jobs.map(async (job) => {
       if (job.metrics !== 'failed') return job;
       const replayed = await readReplayed(store, job.workflowId);
-      return replayed === undefined ? job : { ...job, metrics: replayed.outcome };
+      if (replayed === undefined) return job;
+      return { ...job, metrics: replayed.outcome, flags: [...new Set([...job.flags, ...replayed.flags])] };
     }),
   );
   return wanted === undefined ? now : now.filter(({ metrics }) => metrics === wanted);

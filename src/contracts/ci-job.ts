@@ -108,4 +108,11 @@ export interface ReplayMetricsResult {
   job: string;
   outcome: 'uploaded' | 'stored' | 'no_samples' | 'failed';
   reason: string;
+  /** Rules of `metrics.rules` that the job has met. */
+  flags: string[];
+}
+
+/** What a replay came to, kept beside the job: a closed workflow can no longer be told. */
+export interface ReplayedMetrics extends Omit<ReplayMetricsResult, 'job'> {
+  outcome: 'uploaded' | 'stored';
 }

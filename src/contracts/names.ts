@@ -85,6 +85,11 @@ export function replayWorkflowId(jobWorkflowId: string): string {
   return `replay-metrics/${jobWorkflowId}`;
 }
 
+/** @returns the job whose metrics a replay collects */
+export function jobOfReplay(replayId: string): string {
+  return replayId.slice(replayWorkflowId('').length);
+}
+
 /** The last part of a workflow id, which people may type where it is unique. */
 export function shortJobId(workflowId: string): string {
   return workflowId.slice(workflowId.lastIndexOf('/') + 1);

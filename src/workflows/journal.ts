@@ -244,7 +244,8 @@ function upsert(values: Partial<Record<Exclude<AttributeName, 'HoldfastFlags'>, 
   upsertSearchAttributes(pairs);
 }
 
-function flagsAttribute(flags: string[]): SearchAttributePair {
+/** Rules of `metrics.rules` that a job has met. */
+export function flagsAttribute(flags: string[]): SearchAttributePair {
   return { key: defineSearchAttributeKey('HoldfastFlags', 'KEYWORD_LIST'), value: flags };
 }
 

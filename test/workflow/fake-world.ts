@@ -218,7 +218,7 @@ function usualActivities(): Activities {
     uploadArtifacts: () => act({ ...moved(), artifacts: [] }),
     releaseMachine: () => act(undefined),
     collectMetrics: () => act({ state: 'uploaded', outcome: 'uploaded', reason: '', flags: [] }),
-    replayJobMetrics: ({ job }) => act({ job, outcome: 'uploaded', reason: '' }),
+    replayJobMetrics: ({ job }) => act({ job, outcome: 'uploaded', reason: '', flags: [] }),
     finishJob: ({ trace, text }) => act({ traceBytes: trace.offset + text.length }),
     deliverArtifacts: () => act({ ok: true, text: '' }),
     reportToCoordinator: () => act({ kind: 'delivered', coordinatorState: 'success' }),

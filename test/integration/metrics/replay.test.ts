@@ -26,7 +26,19 @@ beforeAll(async () => {
   stack = await startStack({
     prometheus: false,
     engine: { warm: 0 },
-    metrics: { prometheusUrl: front.url, maxQueries: MAX_QUERIES, timeout: '5s' },
+    metrics: {
+      prometheusUrl: front.url,
+      maxQueries: MAX_QUERIES,
+      timeout: '5s',
+      rules: [
+        {
+          name: 'one_core',
+          query: 'rate(holdfast_machine_cpu_seconds_total{{selector}}[{window}])',
+          threshold: 0.5,
+          longerThan: '1s',
+        },
+      ],
+    },
   });
   prometheus = await createPrometheusServer({ directory: stack.directory });
   known = failedJobs(40, END_MS);
@@ -130,9 +142,24 @@ describe('holdfast metrics replay', () => {
     expect((await stack.client.listJobs({ metrics: 'failed', limit: 100 })).length).toBe(3);
     const [job] = (await stack.client.listJobs({ limit: 100 })).filter(({ id }) => id === 'past-1');
     expect(job?.metrics).toBe('uploaded');
-    const perJob = 2 + 6; // the last scrape, the queries, and what Prometheus keeps
+    const perJob = 3 + 6; // the last scrape, the beginning, the queries, and what Prometheus keeps
     expect(front.seen.count - before).toBeLessThanOrEqual(3 * perJob);
     expect((await replay('past-1')).results[0]).toMatchObject({ outcome: 'uploaded' });
+  });
+
+  it('has found flags, by which the jobs are found', async () => {
+    const listed = async (...args: string[]) => {
+      const argv = ['jobs', ...args, '--limit', '100', '--json', '--config', stack.configFile];
+      const { stdout } = await promisify(execFile)(join('bin', 'holdfast'), argv, { maxBuffer: 1e8 });
+      return JSON.parse(stdout) as { id: string; flags: string[] }[];
+    };
+    await until('the flags', async () => (await listed('--flag', 'one_core')).length === 40);
+
+    expect((await listed('--flag', 'one_core')).every(({ flags }) => flags.join() === 'one_core')).toBe(true);
+    expect(await listed('--flag', 'one_core', '--state', 'failed')).toEqual([]);
+    expect(await listed('--flag', 'another')).toEqual([]);
+    expect(await (await fetch(`${stack.webUrl}/?flag=one_core`)).text()).toContain('/jobs/job/past-7');
+    expect((await stack.client.listJobs({ metrics: 'uploaded', flag: 'one_core', limit: 5 })).length).toBe(5);
   });
 
   it('goes on after an interruption: what is done is done', async () => {
