@@ -5,6 +5,8 @@ import { tmpdir } from 'node:os';
 import { delimiter, join, relative, resolve } from 'node:path';
 
 const TIERS = ['unit', 'workflow', 'replay', 'integration', 'gitlab', 'web', 'faults-short'];
+/** Tests that mostly wait, each file with a stack of its own. */
+const ABREAST = { integration: 2 };
 const wanted = process.argv.slice(2);
 const directory = mkdtempSync(join(tmpdir(), 'holdfast-test-'));
 const env = { ...process.env, PATH: `${resolve('.holdfast/bin')}${delimiter}${process.env.PATH}` };
@@ -22,7 +24,7 @@ for (const tier of TIERS.filter((name) => wanted.length === 0 || wanted.includes
       'run',
       '--project',
       tier,
-      '--passWithNoTests',
+      ...(tier in ABREAST ? [`--maxWorkers=${ABREAST[tier]}`] : []),
       '--reporter=default',
       '--reporter=json',
       `--outputFile.json=${report}`,
