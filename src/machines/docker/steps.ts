@@ -89,16 +89,22 @@ async function start(
   try {
     await container.start();
   } catch (error) {
-    if (!isConflict(error)) throw error;
-    // The sandbox has stopped (an engine that restarts ends all): the network to join is gone, and with it the machine.
-    if (/non.?running container/i.test(messageOf(error))) {
+    if (await hasLostNetwork(container, error, signal)) {
       await container.putArchive(await fenceFiles(step.name), { path: '/' });
       return { kind: 'lost', reason: 'the network of its machine is gone; was the engine restarted?' };
     }
+    if (!isConflict(error)) throw error;
   }
   onStart();
   await toldOrSeen(container, stopped, signal);
   return undefined;
+}
+
+/** The sandbox has stopped (an engine that restarts ends all) or was removed: the network to join is gone, and with it the machine. */
+async function hasLostNetwork(container: Docker.Container, error: unknown, signal: AbortSignal): Promise<boolean> {
+  if (isConflict(error)) return /non.?running container/i.test(messageOf(error));
+  const namesContainer = isNotFound(error) && /no such container/i.test(messageOf(error));
+  return namesContainer && (await inspect(container, signal)) !== undefined;
 }
 
 async function untilStopped(container: Docker.Container, signal: AbortSignal): Promise<void> {

@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { basename, join, resolve } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { JobExistsError, JobInvalidError, type CiJobResult } from '../../../src/client.js';
 import { findTool } from '../../../src/dev/tools.js';
@@ -302,6 +302,23 @@ describe('a job', () => {
 
     expect(result).toMatchObject({ state: 'failed', failureReason: 'runner_configuration_error' });
     expect(trace).toContain('no-such-image');
+  });
+
+  it('does not wait for the time limit of its after_script when somebody has removed its sandbox', async () => {
+    const mark = join(stack.shared, randomBytes(6).toString('hex'));
+    const inside = `/shared/${basename(mark)}`;
+    const ran = run({
+      script: [`touch ${inside}.begun`, `until [ -e ${inside}.removed ]; do sleep 0.1; done`],
+      after_script: ['echo never'],
+    });
+    await until('a script that runs', () => existsSync(`${mark}.begun`));
+    docker('rm', '--force', ...docker('ps', '-q', '--filter', `name=-${stack.engine}-.*-slot-`));
+    writeFileSync(`${mark}.removed`, '');
+    const { result, trace } = await ran;
+
+    expect(result.state).toBe('success');
+    expect(trace).toContain('the network of its machine is gone');
+    expect(trace).not.toContain('\nnever');
   });
 
   it('is told from a crash when it runs out of memory', async () => {
