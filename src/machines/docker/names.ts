@@ -13,6 +13,8 @@ export const LABEL_SANDBOX = 'holdfast.sandbox';
 export const LABEL_VOLUME = 'holdfast.volume';
 /** Hash of the settings that shaped a sandbox: one of an older configuration is not used for a job. */
 export const LABEL_SHAPE = 'holdfast.shape';
+/** On a lock: who holds it (`warm-lock.ts`). */
+export const LABEL_HOLDER = 'holdfast.holder';
 export const LABEL_NONCE = 'holdfast.nonce';
 /** Name of the step that a container's first start runs. */
 export const LABEL_FIRST_STEP = 'holdfast.first-step';

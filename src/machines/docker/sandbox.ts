@@ -2,11 +2,12 @@ import { createHash, randomBytes } from 'node:crypto';
 import type Docker from 'dockerode';
 import { LABEL_JOB, LABEL_MACHINE, LABEL_ROLE } from '../../contracts/names.js';
 import { MachineError, type OwnedEngineSettings } from '../engine.js';
-import { ignoringGone, isConflict, isNotFound, messageOf, statusOf } from './errors.js';
+import { ignoringGone, isConflict, isNotFound } from './errors.js';
 import { volumeMount } from './host-config.js';
 import { listContainers, type OurContainer } from './inventory.js';
 import { lonelySandboxOf, type SandboxOwner } from './sandbox-owner.js';
 import { ownerLabels, LABEL_SHAPE, LABEL_VOLUME, slotName, volumeName, warmName } from './names.js';
+import { withWarmLock } from './warm-lock.js';
 
 /**
  * A sandbox is the part of a machine that can be made before its job comes: a container that holds the network namespace and a
@@ -42,20 +43,25 @@ export async function claimSandbox(
   owner: SandboxOwner,
   network: SandboxNetwork | undefined,
 ): Promise<Sandbox> {
+  // Others are at these just now, which the engine lists only when they are done: rather the next one.
+  const contended = { sandboxes: new Set<string>(), slots: new Set<number>() };
   for (let attempt = 0; attempt < CLAIM_ATTEMPTS; attempt++) {
     const containers = await listContainers(docker, settings);
     const own = await lonelySandboxOf(docker, containers, owner.machine);
     if (own !== undefined) return await takeOver(docker, own);
-    const slot = freeSlots(settings, containers)[0];
+    const slot = freeSlots(settings, containers).find((free) => !contended.slots.has(free));
     if (slot === undefined) break;
     const name = slotName(settings, slot);
-    const warm = network === undefined ? containers.find((container) => isWarm(settings, container)) : undefined;
+    const free = containers.filter((one) => isWarm(settings, one) && !contended.sandboxes.has(one.id));
+    const warm = network === undefined ? free[0] : undefined;
     try {
       if (warm === undefined) return await createSandbox(docker, settings, name, { owner, network });
-      if (await claimWarm(docker, warm, name)) return { id: warm.id, volume: warm.volume ?? '', warm: true };
+      if (await claimWarm(docker, settings, warm, name)) return { id: warm.id, volume: warm.volume ?? '', warm: true };
+      contended.sandboxes.add(warm.id);
     } catch (error) {
       // Somebody was faster: the slot is taken, or the warm one is.
-      if (!isConflict(error) && !isNotFound(error) && !isRenamedAlready(error)) throw error;
+      if (isConflict(error)) contended.slots.add(slot);
+      else if (!isNotFound(error)) throw error;
     }
   }
   throw new MachineError('ENGINE_FULL', `All ${String(settings.capacity)} slots of engine ${settings.name} are taken`, {
@@ -63,19 +69,18 @@ export async function claimSandbox(
   });
 }
 
-/**
- * By its name and not by its id: once another has renamed it there is none of that name. Two that asked in the same instant are
- * both obeyed, one right after the other; the last name stands, and whoever finds another than his own has lost.
- */
-async function claimWarm(docker: Docker, warm: OurContainer, name: string): Promise<boolean> {
-  await docker.getContainer(warm.name).rename({ name });
-  const { Name } = await docker.getContainer(warm.id).inspect();
-  return Name === `/${name}`;
-}
-
-/** Another claim has given the same warm sandbox the same name: for the engine a mistake (400) and no conflict. */
-function isRenamedAlready(error: unknown): boolean {
-  return statusOf(error) === 400 && /same name as its current name/i.test(messageOf(error));
+/** By its name and not by its id: once another has renamed it there is none of that name. @returns false: another has it, or takes it just now */
+async function claimWarm(
+  docker: Docker,
+  settings: OwnedEngineSettings,
+  warm: OurContainer,
+  name: string,
+): Promise<boolean> {
+  const claimed = await withWarmLock(docker, settings, warm.name, async () => {
+    await docker.getContainer(warm.name).rename({ name });
+    return true;
+  });
+  return claimed ?? false;
 }
 
 /** An earlier attempt to make this machine has come so far and no further. */
@@ -95,7 +100,7 @@ export async function keepWarm(docker: Docker, settings: OwnedEngineSettings): P
   const named = containers.filter((container) => hasWarmName(settings, container));
   const usable = named.filter((container) => isWarm(settings, container) || isBeingMade(settings, container));
   const stale = named.filter((container) => !usable.includes(container));
-  await Promise.all(stale.map((container) => removeWarm(docker, container)));
+  await Promise.all(stale.map((container) => removeWarm(docker, settings, container)));
   const missing = Math.min(settings.warm, freeSlots(settings, containers).length) - usable.length;
   for (let made = 0; made < missing; made++) {
     await createSandbox(docker, settings, warmName(settings, randomName()), {});
@@ -107,25 +112,25 @@ export async function probeSandbox(docker: Docker, settings: OwnedEngineSettings
   const { id } = await createSandbox(docker, settings, warmName(settings, randomName()), {});
   const made = (await listContainers(docker, settings)).find((container) => container.id === id);
   // A job that was faster has it, which proves as much.
-  if (made !== undefined && hasWarmName(settings, made)) await removeWarm(docker, made);
+  if (made !== undefined && hasWarmName(settings, made)) await removeWarm(docker, settings, made);
 }
 
 export async function dropWarm(docker: Docker, settings: OwnedEngineSettings): Promise<void> {
   const containers = await listContainers(docker, settings);
   const warm = containers.filter((container) => hasWarmName(settings, container));
-  await Promise.all(warm.map((container) => removeWarm(docker, container)));
+  await Promise.all(warm.map((container) => removeWarm(docker, settings, container)));
 }
 
 /**
  * Claimed like one for a job, and only then removed: a removal by name alone takes a moment in which a job may still rename the
  * container that is about to go. One that a job has claimed since it was listed stays.
  */
-async function removeWarm(docker: Docker, warm: OurContainer): Promise<void> {
+async function removeWarm(docker: Docker, settings: OwnedEngineSettings, warm: OurContainer): Promise<void> {
   const going = `${warm.name}${GOING}`;
   try {
-    if (!warm.name.endsWith(GOING) && !(await claimWarm(docker, warm, going))) return;
+    if (!warm.name.endsWith(GOING) && !(await claimWarm(docker, settings, warm, going))) return;
   } catch (error) {
-    if (isNotFound(error) || isConflict(error) || isRenamedAlready(error)) return;
+    if (isNotFound(error) || isConflict(error)) return;
     throw error;
   }
   await removeSandbox(docker, warm.id, warm.volume);
