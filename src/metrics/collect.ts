@@ -45,6 +45,7 @@ export async function collectMetrics(
     () => (request.early === true ? findLatestScrape : waitForLastScrape)({ prometheus, clock, signal }, request),
     (): LastScrape => ({
       endMs: request.window.endMs,
+      isSeen: false,
     }),
   );
   // Half-way between two scrapes: on a scrape's own time its jitter of some milliseconds would decide whether a rate finds two
@@ -61,13 +62,17 @@ export async function collectMetrics(
   );
   const range = alignToEnd(window, stepMs);
   const atOnce = request.early === true;
-  const [asked, curves] = await Promise.all([
-    queryAll(prometheus, queries, range, { atOnce, signal }),
+  const beginnings = () =>
     unlessRefused(
       () => findBeginnings(prometheus, { ...request, window, readyAtMs: readyAtMs(request) }, resolution, signal),
-      (): ReadonlyMap<string, Curve> => new Map(),
-    ),
+      () => NO_CURVES,
+    );
+  const [asked, begun] = await Promise.all([
+    queryAll(prometheus, queries, range, { atOnce, signal }),
+    last.isSeen ? beginnings() : undefined,
   ]);
+  // Of a machine that Prometheus has never seen there is no beginning to ask for.
+  const curves = begun ?? (asked.series.length > 0 ? await beginnings() : NO_CURVES);
   const { series, computedUntilMs } = withBeginnings(asked.series, request.queries, curves, range, resolution);
   const { skipped } = asked;
   const answers: Answers = { series, skipped, outcome: outcomeOf(series, skipped, Object.keys(queries).length) };
@@ -87,6 +92,8 @@ export async function collectMetrics(
     collectedAtMs: clock.now(),
   });
 }
+
+const NO_CURVES: ReadonlyMap<string, Curve> = new Map();
 
 /** The first stage is the machine's making. */
 function readyAtMs({ stages, window }: CollectRequest): number {

@@ -16,6 +16,8 @@ export interface LastScrape {
   /** End of the window: the first scrape after the script's end; where none came in time, the script's end. */
   endMs: number;
   scrapeIntervalMs?: number;
+  /** There are samples of the machine from about then; false also where nobody could tell. */
+  isSeen: boolean;
 }
 
 /** A metric of each exporter that we know: there from a machine's first scrape to its last, one series or few. */
@@ -47,13 +49,13 @@ export async function waitForLastScrape(
   if (probe === undefined) {
     const leftMs = deadlineMs - now();
     if (leftMs > 0) await clock.sleep(leftMs, signal);
-    return { endMs };
+    return { endMs, isSeen: false };
   }
   for (let lookMs = FIRST_LOOK_MS; ; lookMs = Math.min(lookMs * 2, MOST_BETWEEN_LOOKS_MS)) {
     const nowMs = now();
     const timesMs = await scrapeTimes(prometheus, { ...wait, probe }, Math.min(nowMs, deadlineMs), signal);
     const scrapeIntervalMs = intervalOf(timesMs);
-    const found = scrapeIntervalMs === undefined ? {} : { scrapeIntervalMs };
+    const found = { isSeen: timesMs.length > 0, ...(scrapeIntervalMs === undefined ? {} : { scrapeIntervalMs }) };
     const covering = timesMs.find((timeMs) => timeMs >= endMs);
     // A machine's only sample makes no rate: of a job shorter than the scrape interval the second one tells what it used.
     const second = covering === timesMs[0] ? timesMs[1] : covering;
@@ -73,11 +75,12 @@ export async function findLatestScrape(
 ): Promise<LastScrape> {
   const { endMs } = wait.window;
   const probe = probeFor(wait.queries);
-  if (probe === undefined) return { endMs };
+  if (probe === undefined) return { endMs, isSeen: false };
   const timesMs = await scrapeTimes(prometheus, { ...wait, probe }, Math.min(clock.now(), endMs), signal);
   const scrapeIntervalMs = intervalOf(timesMs);
   return {
     endMs: timesMs.at(-1) ?? endMs,
+    isSeen: timesMs.length > 0,
     ...(scrapeIntervalMs === undefined ? {} : { scrapeIntervalMs }),
   };
 }

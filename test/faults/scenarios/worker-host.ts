@@ -91,6 +91,8 @@ async function checkAfterwards(scene: Scene): Promise<void> {
   if (keepAlives === 0) throw new Error('The silent job gave no sign of life');
   if (!artifacts.some(({ type }) => type === 'archive')) throw new Error('The artifact did not arrive');
   await until('the metrics of the job', async () => (await scene.status()).metrics === 'uploaded', 30_000);
+  // What was sent with the job is completed after the last scrape.
+  await until('the whole metrics', async () => (await metricsOf(scene)).complete !== false, 30_000);
   const { series, totals } = await metricsOf(scene);
   if (totals === undefined || !series.some(({ query }) => query === 'cpu'))
     throw new Error('The metrics of the job lack what needs the scrape after its end');
