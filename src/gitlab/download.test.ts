@@ -1,28 +1,11 @@
 import { buffer } from 'node:stream/consumers';
-import { afterEach, describe, expect, it } from 'vitest';
-import { startStandIn, type SeenRequest, type StandIn, type StandInAnswer } from '../../test/support/http-stand-in.js';
+import { describe, expect, it } from 'vitest';
+import type { StandInAnswer } from '../../test/support/http-stand-in.js';
+import { httpOf, server } from '../../test/support/stand-in-of-test.js';
 import { openArchive } from './download.js';
-import { createHttp, type Http } from './http.js';
 
 const JOB = { id: 4700, token: 'glcbt-64_of-the-dependency' };
 const ARCHIVE = Buffer.from('PK an archive');
-const closers: (() => Promise<unknown>)[] = [];
-
-afterEach(async () => {
-  await Promise.all(closers.splice(0).map((close) => close()));
-});
-
-async function server(answer: (request: SeenRequest) => StandInAnswer): Promise<StandIn> {
-  const standIn = await startStandIn(answer);
-  closers.push(() => standIn.close());
-  return standIn;
-}
-
-function httpOf(url: string): Http {
-  const http = createHttp({ url });
-  closers.push(() => http.close());
-  return http;
-}
 
 async function download(url: string) {
   const outcome = await openArchive(httpOf(url), JOB);

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { link, open, readdir, readFile, realpath, rename, rm, stat, type FileHandle } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
+import { syncFile } from '../files/sync.js';
 
 /** Where a runner token lies, and how another takes its place so that no crash loses both. Several workers may share it. */
 export interface TokenFile {
@@ -48,7 +49,7 @@ export function createTokenFile(given: string): TokenFile {
         if (made.uid !== uid || made.gid !== gid) await file.chown(uid, gid);
         await file.write(Buffer.alloc(RESERVED_BYTES, ' '), 0, RESERVED_BYTES, 0);
         await file.sync();
-        await syncDirectory(directory);
+        await syncFile(directory);
       } catch (error) {
         await discard(file, temporary);
         throw error;
@@ -110,7 +111,7 @@ async function settle(temporary: string, path: string): Promise<void> {
     // Another worker has found it complete and put it in its place.
     if (!isMissing(error)) throw error;
   });
-  await syncDirectory(dirname(path));
+  await syncFile(dirname(path));
 }
 
 /** A file that is mounted by itself (a secret of Compose, say) cannot be replaced, only written over; a hard link to it shows that. */
@@ -133,16 +134,6 @@ async function assureReplaceable(path: string): Promise<void> {
 async function discard(file: FileHandle, temporary: string): Promise<void> {
   await file.close().catch(() => undefined);
   await rm(temporary, { force: true });
-}
-
-/** A name is on the disk when its directory is. */
-async function syncDirectory(directory: string): Promise<void> {
-  const handle = await open(directory, 'r');
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
 }
 
 function isMissing(error: unknown): boolean {

@@ -2,28 +2,16 @@ import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { Readable } from 'node:stream';
-import { afterEach, describe, expect, it } from 'vitest';
-import { startStandIn, type SeenRequest, type StandIn, type StandInAnswer } from '../../test/support/http-stand-in.js';
-import { createHttp } from './http.js';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import type { StandInAnswer } from '../../test/support/http-stand-in.js';
+import { httpOf, server } from '../../test/support/stand-in-of-test.js';
 import { sendArtifact } from './upload.js';
 
 const JOB = { id: 4711, token: 'glcbt-64_secret' };
 const BYTES = Buffer.from('PK and more');
-const closers: (() => Promise<unknown>)[] = [];
-
-afterEach(async () => {
-  await Promise.all(closers.splice(0).map((close) => close()));
-});
-
-async function server(answer: (request: SeenRequest) => StandInAnswer): Promise<StandIn> {
-  const standIn = await startStandIn(answer);
-  closers.push(() => standIn.close());
-  return standIn;
-}
 
 async function send(url: string, bytes = BYTES) {
-  const http = createHttp({ url });
-  closers.push(() => http.close());
+  const http = httpOf(url);
   let opened = 0;
   const outcome = await sendArtifact(http, JOB, {
     name: 'artifacts.zip',
@@ -106,9 +94,9 @@ describe('an upload that is sent elsewhere', () => {
       response.writeHead(307, { Location: `${storage.url}/x`, Connection: 'close' }).end();
     });
     await once(hasty.listen(0, '127.0.0.1'), 'listening');
-    closers.push(() => {
+    onTestFinished(() => {
       hasty.closeAllConnections();
-      return new Promise((resolve) => hasty.close(resolve));
+      return new Promise<void>((resolve) => hasty.close(() => resolve()));
     });
     const bytes = Buffer.alloc(20_000_000, 'x');
 

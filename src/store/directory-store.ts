@@ -3,6 +3,7 @@ import { createReadStream, type ReadStream } from 'node:fs';
 import { constants, mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { Readable } from 'node:stream';
+import { syncFile } from '../files/sync.js';
 import { keyOfSegments, segmentsOf } from './segments.js';
 import { StoreError, type Store, type StoredObject } from './store.js';
 
@@ -127,16 +128,6 @@ async function writeWhole(path: string, content: Buffer | string | Readable): Pr
     await file.close();
   }
   return { bytes, sha256: hash.digest('hex') };
-}
-
-/** Of a directory too: a rename is durable when its directory is. */
-async function syncFile(path: string): Promise<void> {
-  const file = await open(path, 'r');
-  try {
-    await file.sync();
-  } finally {
-    await file.close();
-  }
 }
 
 async function absentAsUndefined<T>(work: () => Promise<T>): Promise<T | undefined> {

@@ -2,10 +2,10 @@ import { Context } from '@temporalio/activity';
 import { ApplicationFailure } from '@temporalio/common';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { CollectMetricsInput, DeliverInput, MetricsResult, Provisioned } from '../../src/contracts/activities.js';
-import type { Coordinator } from '../../src/contracts/ci-job.js';
 import { JobFileSchema } from '../../src/job/job-file.js';
 import { jobFileToSpec } from '../../src/job/to-spec.js';
 import { until } from '../support/processes.js';
+import { GITLAB, METRICS_ARTIFACT } from './gitlab-job.js';
 import { exited, provisioned, startFakeWorld, type Behaviour, type FakeJob, type FakeWorld } from './fake-world.js';
 
 let world: FakeWorld;
@@ -16,25 +16,7 @@ beforeAll(async () => {
 
 afterAll(() => world.close());
 
-const COORDINATOR: Coordinator = {
-  kind: 'gitlab',
-  entry: 'test',
-  url: 'https://gitlab.example.com',
-  jobId: 1,
-  token: 'token',
-  failureReasons: [],
-  traceSections: true,
-};
-
-const ARTIFACT = {
-  name: 'metrics_referee.json',
-  type: 'metrics_referee',
-  format: 'gzip',
-  bytes: 10,
-  files: 1,
-  key: 'kept/metrics',
-} as const;
-const EARLY: MetricsResult = { state: 'stored', outcome: 'stored', reason: '', flags: [], artifact: ARTIFACT };
+const EARLY: MetricsResult = { state: 'stored', outcome: 'stored', reason: '', flags: [], artifact: METRICS_ARTIFACT };
 const WHOLE: MetricsResult = { state: 'uploaded', outcome: 'uploaded', reason: 'all of it', flags: ['busy'] };
 const UNSENT: MetricsResult = { state: 'stored', outcome: 'stored', reason: 'not sent', flags: [] };
 
@@ -60,7 +42,7 @@ async function start(
       },
       ...behaviour,
     },
-    { input: { spec, coordinator: COORDINATOR } },
+    { input: { spec, coordinator: GITLAB } },
   );
 }
 

@@ -1,9 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { MetricsResult } from '../../src/contracts/activities.js';
-import type { ArtifactStatus, Coordinator } from '../../src/contracts/ci-job.js';
 import { JobFileSchema } from '../../src/job/job-file.js';
 import { jobFileToSpec } from '../../src/job/to-spec.js';
 import { until } from '../support/processes.js';
+import { GITLAB, METRICS_ARTIFACT } from './gitlab-job.js';
 import { exited, provisioned, stoppable, type FakeJob, type FakeWorld } from './fake-world.js';
 
 /** One closed job a scenario; `scripts/record-histories.ts` keeps their histories for the replay tests. */
@@ -64,7 +64,8 @@ export const SCENARIOS: Record<string, (world: FakeWorld) => Promise<FakeJob>> =
       {},
       {
         provisionMachine: (input) => Promise.resolve(provisioned(input, { readyAtMs: Date.now() - 10_000 })),
-        collectMetrics: ({ early }) => Promise.resolve(early === true ? { ...found, artifact: METRICS } : found),
+        collectMetrics: ({ early }) =>
+          Promise.resolve(early === true ? { ...found, artifact: METRICS_ARTIFACT } : found),
         finishJob: ({ trace, text }) => {
           told();
           return Promise.resolve({ traceBytes: trace.offset + text.length });
@@ -79,23 +80,4 @@ export const SCENARIOS: Record<string, (world: FakeWorld) => Promise<FakeJob>> =
       },
     );
   },
-};
-
-const METRICS: ArtifactStatus = {
-  name: 'metrics_referee.json',
-  type: 'metrics_referee',
-  format: 'gzip',
-  bytes: 10,
-  files: 1,
-  key: 'kept/metrics',
-};
-
-const GITLAB: Coordinator = {
-  kind: 'gitlab',
-  entry: 'test',
-  url: 'https://gitlab.example.com',
-  jobId: 1,
-  token: 'token',
-  failureReasons: [],
-  traceSections: true,
 };

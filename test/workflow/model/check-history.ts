@@ -8,6 +8,7 @@ import { parseJobObject } from '../../../src/job/job-file.js';
 import { jobFileToSpec } from '../../../src/job/to-spec.js';
 import { until } from '../../support/processes.js';
 import type { FakeJob, FakeWorld } from '../fake-world.js';
+import { GITLAB } from '../gitlab-job.js';
 import { expectedOf, type Expected } from './expected.js';
 import { hasJobLimit, type JobHistory } from './job-history.js';
 import type { FakeMetrics } from './metrics.js';
@@ -163,15 +164,7 @@ function inputOf(history: JobHistory): Partial<CiJobInput> & { job?: undefined }
     ...hold[history.hold],
     job: undefined,
     spec: specOf(history),
-    coordinator: {
-      kind: 'gitlab',
-      entry: 'fake',
-      url: 'https://gitlab.example.com',
-      jobId: 1,
-      token: 'token',
-      failureReasons: [],
-      traceSections: true,
-    },
+    coordinator: GITLAB,
   };
 }
 
