@@ -75,12 +75,18 @@ async function ensureByPolicy(docker: Docker, request: ImageRequest, policy: Pul
 async function findLocal(docker: Docker, name: string): Promise<ImageFacts | undefined> {
   try {
     const info = await docker.getImage(name).inspect();
-    const digest = info.RepoDigests[0];
+    const digest = digestOf(info.RepoDigests, name);
     return { name, id: info.Id, ...(digest === undefined ? {} : { digest }) };
   } catch (error) {
     if (isNotFound(error)) return undefined;
     throw error;
   }
+}
+
+/** One image may have come from several registries: what it is called by is the one that was asked for, where the engine knows it. */
+export function digestOf(repoDigests: readonly string[], name: string): string | undefined {
+  const repository = name.replace(/@.*$/, '').replace(/:[^/:]*$/, '');
+  return repoDigests.find((digest) => digest.startsWith(`${repository}@`)) ?? repoDigests[0];
 }
 
 async function pullWithRetry(docker: Docker, request: ImageRequest): Promise<void> {
