@@ -1,6 +1,6 @@
-import { createServer } from 'node:net';
 import type { Config } from '../config/schema.js';
 import { UsageError } from '../cli/exit-codes.js';
+import { freePort, isPortFree } from '../telemetry/free-port.js';
 
 /** Where the parts of a stack listen, all on loopback. */
 export interface Ports {
@@ -30,10 +30,13 @@ export async function choosePorts(options: {
   say: (text: string) => void;
 }): Promise<Ports> {
   const { ports, config, say } = options;
-  if (ports === 'auto') return await each({ temporal: 0, ui: 0, prometheus: 0, metrics: 0, web: 0 }, usablePort);
+  if (ports === 'auto')
+    return await each({ temporal: 0, ui: 0, prometheus: 0, metrics: 0, web: 0 }, (port, _, others) =>
+      usablePort(port, others),
+    );
   if (ports !== undefined) return await rowOf(ports);
-  return await each(usualPorts(config), async (wanted, name) => {
-    const port = await usablePort(wanted);
+  return await each(usualPorts(config), async (wanted, name, others) => {
+    const port = await usablePort(wanted, others);
     if (port !== wanted)
       say(
         `Port ${String(wanted)} is taken, so ${NAMES[name]} is on ${String(port)} (--ports 17233 takes a row of your own)`,
@@ -49,7 +52,7 @@ async function rowOf(ports: string): Promise<Ports> {
   const wanted = { temporal: base, ui: base + 1, prometheus: base + 2, metrics: base + 3, web: base + 4 };
   const taken: string[] = [];
   await each(wanted, async (port, name) => {
-    if ((await tryPort(port)) === undefined) taken.push(`${String(port)} (for ${NAMES[name]})`);
+    if (!(await isPortFree(port))) taken.push(`${String(port)} (for ${NAMES[name]})`);
     return port;
   });
   if (taken.length > 0)
@@ -74,26 +77,22 @@ function portOf(address: string): number {
   return Number(address.slice(address.lastIndexOf(':') + 1));
 }
 
-/** One after another: two must not get the same free port. */
-async function each(ports: Ports, choose: (port: number, name: keyof Ports) => Promise<number>): Promise<Ports> {
+/** @param choose `others`: those that were chosen before, for two must not get the same one */
+async function each(
+  ports: Ports,
+  choose: (port: number, name: keyof Ports, others: ReadonlySet<number>) => Promise<number>,
+): Promise<Ports> {
   const chosen = { ...ports };
-  for (const name of Object.keys(ports) as (keyof Ports)[]) chosen[name] = await choose(ports[name], name);
+  const others = new Set<number>();
+  for (const name of Object.keys(ports) as (keyof Ports)[]) {
+    chosen[name] = await choose(ports[name], name, others);
+    others.add(chosen[name]);
+  }
   return chosen;
 }
 
 /** The port asked for when it is free, else any free one. */
-async function usablePort(wanted: number): Promise<number> {
-  return (await tryPort(wanted)) ?? (await tryPort(0)) ?? wanted;
-}
-
-function tryPort(port: number): Promise<number | undefined> {
-  return new Promise((resolve) => {
-    const server = createServer();
-    server.once('error', () => resolve(undefined));
-    server.listen(port, '127.0.0.1', () => {
-      const address = server.address();
-      const bound = typeof address === 'object' && address !== null ? address.port : port;
-      server.close(() => resolve(bound));
-    });
-  });
+async function usablePort(wanted: number, others: ReadonlySet<number>): Promise<number> {
+  const isUsable = wanted !== 0 && !others.has(wanted) && (await isPortFree(wanted));
+  return isUsable ? wanted : await freePort(others);
 }

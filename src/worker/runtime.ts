@@ -1,5 +1,5 @@
-import { createServer } from 'node:net';
 import { DefaultLogger, Runtime, makeTelemetryFilterString, type LogEntry } from '@temporalio/worker';
+import { freePort } from '../telemetry/free-port.js';
 import type { Logger } from '../telemetry/logger.js';
 
 /**
@@ -21,18 +21,6 @@ export async function installRuntime(logger: Logger): Promise<{ metricsUrl: stri
     },
   });
   return { metricsUrl: `http://${bindAddress}/metrics` };
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(0, '127.0.0.1', resolve);
-  });
-  const address = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  if (address === null || typeof address === 'string') throw new Error('The system gave no free port');
-  return address.port;
 }
 
 function forward(logger: Logger, { level, message, meta }: LogEntry): void {

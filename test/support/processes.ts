@@ -1,8 +1,8 @@
 import { spawn, type ChildProcess } from 'node:child_process';
-import { randomInt } from 'node:crypto';
 import { createWriteStream } from 'node:fs';
-import { createServer } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
+
+export { freePort } from '../../src/telemetry/free-port.js';
 
 /** A process of a test; ended by its id and nothing else. */
 export interface Process {
@@ -37,27 +37,6 @@ export function startProcess(command: string, args: string[], logFile: string, e
       log.end();
     },
   };
-}
-
-/**
- * Below the range from which the system takes the ports of outgoing connections (Linux: from 32768): a port from there may be
- * another's before the process that it was chosen for has come up.
- */
-const PORTS = { first: 20_000, end: 32_000 };
-
-export async function freePort(): Promise<number> {
-  for (;;) {
-    const port = randomInt(PORTS.first, PORTS.end);
-    if (await isFree(port)) return port;
-  }
-}
-
-async function isFree(port: number): Promise<boolean> {
-  return await new Promise((resolve) => {
-    const server = createServer();
-    server.once('error', () => resolve(false));
-    server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)));
-  });
 }
 
 /** Polls until it holds. @throws Error naming what did not come */
