@@ -17,6 +17,7 @@ import { readJobFile } from '../dist/job/parse-yaml.js';
 const SOURCES = 'better-sqlite3@11.10.0';
 const CPU = 'rate(holdfast_machine_cpu_seconds_total[5s])';
 const METRICS_WAIT_MS = 30_000;
+const SCRAPE_WAIT_MS = 10_000;
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const BIN = join(ROOT, 'bin/holdfast');
 const DIRECTORY = join(ROOT, '.holdfast/demo');
@@ -35,6 +36,7 @@ async function main() {
   const dev = startDev();
   try {
     const stack = await untilRunning(dev);
+    await untilScraped(stack);
     const code = await Promise.race([runJob(stack), dev.interrupted]);
     if (options.once || code === undefined) return code ?? 130;
     say('\n"holdfast dev" goes on running. In another terminal, in this directory:');
@@ -110,6 +112,14 @@ async function untilRunning(dev) {
     if (over !== undefined) throw new Error(over);
     if (stack !== undefined) return stack;
     await delay(100);
+  }
+}
+
+/** A Prometheus that has just started finds its targets within 5 s; the graphs of a job before that would lack their beginning. */
+async function untilScraped({ prometheus }) {
+  for (const deadline = Date.now() + SCRAPE_WAIT_MS; Date.now() < deadline; await delay(200)) {
+    const answer = await fetch(`${prometheus}/api/v1/query?query=up`).then((response) => response.json());
+    if (answer.data?.result.some(({ value }) => value[1] === '1')) return;
   }
 }
 

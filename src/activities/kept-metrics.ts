@@ -135,6 +135,8 @@ function whatIsThere({ series, skipped, coverage }: MetricsDocument): string {
   const parts = [`${String(series.length)} series`];
   if (skipped.length > 0) parts.push(`skipped: ${skipped.map(({ query }) => query).join(', ')}`);
   if (coverage !== undefined && coverage < WHOLE)
-    parts.push(`samples for ${String(Math.round(coverage * 100))} % of the time: Prometheus was away or is behind`);
+    parts.push(
+      `samples for ${String(Math.round(coverage * 100))} % of the time: the worker or Prometheus was away, or is behind`,
+    );
   return parts.join('; ');
 }
