@@ -53,10 +53,12 @@ export function planJob(
   spec: JobSpec,
   given: Omit<JobFacts, 'image' | 'projectDirectory' | 'temporaryDirectory'> & { defaultImage: string },
 ): JobPlan {
-  const { facts, problem } = placeOf(spec, { ...given, image: spec.image?.name ?? given.defaultImage });
+  const asked = spec.image ?? { name: given.defaultImage };
+  const { facts: place, problem } = placeOf(spec, { ...given, image: asked.name });
+  const image = expandImage(asked, resolveVariables(spec, place));
+  const facts = { ...place, image: image.name };
   const { projectDirectory } = facts;
   const variables = resolveVariables(spec, facts);
-  const image = expandImage(spec.image ?? { name: given.defaultImage }, variables);
   const warnings: string[] = [...(spec.warnings ?? [])];
   const dockerAuthConfig = variables.content('DOCKER_AUTH_CONFIG');
   const provenance = provenanceFacts(variables, facts);

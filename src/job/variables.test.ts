@@ -162,6 +162,15 @@ describe('the place of the sources', () => {
 });
 
 describe('a plan', () => {
+  it('names in CI_JOB_IMAGE the image that runs', () => {
+    const variables = [variable('REG', '$HOST/group'), variable('HOST', 'reg.example'), variable('TAG', '1')];
+    const planned = plan([...variables, variable('SEEN', '<$CI_JOB_IMAGE>')], { image: { name: '$REG/app:$TAG' } });
+
+    expect(planned.image.name).toBe('reg.example/group/app:1');
+    expect(planned.steps[0]?.script).toContain('export CI_JOB_IMAGE=reg.example/group/app:1');
+    expect(planned.steps[0]?.script).toContain("export SEEN='<reg.example/group/app:1>'");
+  });
+
   it('expands the names and aliases of services, several in one', () => {
     const service = { name: 'postgres:$V', aliases: ['$NAMES'], command: ['-c', '$V'], variables: [] };
     const [planned] = plan([variable('V', '16'), variable('NAMES', 'db, sql')], { services: [service] }).services;
