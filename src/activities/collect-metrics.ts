@@ -1,5 +1,5 @@
 import { ApplicationFailure } from '@temporalio/common';
-import type { Activities, CollectMetricsInput, MetricsResult } from '../contracts/activities.js';
+import type { Activities, CollectMetricsInput, MachineLabel, MetricsResult } from '../contracts/activities.js';
 import type { ReplayedMetrics, ReplayMetricsInput, ReplayMetricsResult } from '../contracts/ci-job.js';
 import type { Engine } from '../machines/engine.js';
 import { collectMetrics, type CollectRequest } from '../metrics/collect.js';
@@ -97,15 +97,13 @@ function tellFlags(
 }
 
 function requestOf(deps: MetricsDeps, input: CollectMetricsInput): CollectRequest {
-  const engine = deps.engines.get(input.engine);
   return {
     job: input.workflowId,
     name: input.name,
     project: input.project,
     machine: input.machine,
     engine: input.engine,
-    // Another worker may have the engine; the label's shape is then the default one.
-    selector: engine?.metricsLabel(input.machine) ?? { name: 'machine', value: input.machine },
+    selector: selectorOf(deps, input),
     window: input.window,
     stages: input.stages,
     limits: input.limits,
@@ -113,6 +111,11 @@ function requestOf(deps: MetricsDeps, input: CollectMetricsInput): CollectReques
     early: input.early === true,
     ...deps.metricsSettings,
   };
+}
+
+/** An older request does not say; another worker may have the engine, and the label's shape is then the default one. */
+function selectorOf({ engines }: MetricsDeps, { label, engine, machine }: CollectMetricsInput): MachineLabel {
+  return label ?? engines.get(engine)?.metricsLabel(machine) ?? { name: 'machine', value: machine };
 }
 
 async function collect(

@@ -86,7 +86,7 @@ async function provision(deps: ProvisionDeps, input: ProvisionInput, signal: Abo
       warm: description.warm,
       trace,
       notes: notesOf(description, plan, readyAtMs),
-      metrics: deps.metricsSettings,
+      metrics: { ...deps.metricsSettings, label: engine.metricsLabel(machine) },
       scriptTimeoutMs: plan.scriptTimeoutMs,
       afterScriptTimeoutMs: plan.afterScriptTimeoutMs,
       provisioningAtMs: watch.startedAtMs,

@@ -67,13 +67,24 @@ export interface ProvisionInput extends JobRef {
   queuedAtMs: number;
 }
 
+export interface MachineLabel {
+  name: string;
+  value: string;
+}
+
 export interface Provisioned extends MachineRef {
   image: string;
   warm: boolean;
   trace: TracePosition;
   /** Goes to the trace before the first step. */
   notes: string;
-  metrics: { enabled: boolean; graceMs: number; giveUpAfterMs: number };
+  metrics: {
+    enabled: boolean;
+    graceMs: number;
+    giveUpAfterMs: number;
+    /** By which Prometheus knows the machine. Absent: an older worker made the machine, and left it to whoever collects. */
+    label?: MachineLabel;
+  };
   scriptTimeoutMs: number | null;
   afterScriptTimeoutMs: number;
   /** When its making began: where the metrics' window begins. */
@@ -164,6 +175,8 @@ export interface StageTime {
 export interface CollectMetricsInput extends JobRef {
   machine: string;
   engine: string;
+  /** By which Prometheus knows the machine: any worker may collect, also one that has not its engine. */
+  label?: MachineLabel;
   name: string;
   project: string;
   window: { startMs: number; endMs: number };

@@ -107,6 +107,7 @@ function requestOf(context: JobContext, machine: Provisioned, endMs: number): Co
     attempt: machine.attempt,
     machine: machine.machine,
     engine: machine.engine,
+    ...(machine.metrics.label === undefined ? {} : { label: machine.metrics.label }),
     name: context.spec.name,
     project: context.spec.project,
     window: { startMs: machine.provisioningAtMs, endMs },

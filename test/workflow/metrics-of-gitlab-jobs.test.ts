@@ -60,6 +60,18 @@ function order({ calls }: FakeJob): string[] {
 }
 
 describe('metrics of a job of GitLab', () => {
+  it('are asked for by the label that the engine has given its machine, in both collections', async () => {
+    const label = { name: 'vm', value: 'vm-1' };
+    const job = await start(
+      { collectMetrics: (input) => Promise.resolve(input.early === true ? EARLY : WHOLE) },
+      { machine: { metrics: { enabled: true, graceMs: 1_000, giveUpAfterMs: 60_000, label } } },
+    );
+    await job.handle.result();
+
+    const asked = job.calls.filter(({ activity }) => activity === 'collectMetrics');
+    expect(asked.map(({ input }) => (input as CollectMetricsInput).label)).toEqual([label, label]);
+  });
+
   it('are sent before the final status, which does not wait for the last scrape', async () => {
     let scraped: () => void = () => undefined;
     const lastScrape = new Promise<void>((resolve) => (scraped = resolve));
