@@ -13,16 +13,9 @@ import { readJobFacts, type JobFacts } from './client/job-facts.js';
 import { readStatus } from './client/job-status.js';
 import { createJobHandle, type JobHandle } from './client/job-handle.js';
 import type { JobFlight } from './client/life/job-flight.js';
-import {
-  DEFAULT_LIMIT,
-  listJobs,
-  NAME_MEMO,
-  newestFirst,
-  resolveJobId,
-  type JobFilter,
-  type JobSummary,
-} from './client/job-list.js';
+import { DEFAULT_LIMIT, listJobs, NAME_MEMO, newestFirst, type JobFilter, type JobSummary } from './client/job-list.js';
 import { guarded, unreachable } from './client/reach.js';
+import { isJob, resolveJobId } from './client/resolve-job.js';
 import type { CiJobInput, CiJobResult, JobStatus, ReplayMetricsResult } from './contracts/ci-job.js';
 import type { EngineOutage } from './contracts/engine-outage.js';
 import type { JobLife } from './contracts/job-life.js';
@@ -30,6 +23,7 @@ import { CI_JOB_WORKFLOW, jobWorkflowId, REPLAY_METRICS_WORKFLOW, replayWorkflow
 import { parseJobObject } from './job/job-file.js';
 import { jobFileToSpec } from './job/to-spec.js';
 import { readOutages } from './store/engine-outages.js';
+import { jobKeys } from './store/keys.js';
 import { openStore } from './store/open-store.js';
 import type { Store } from './store/store.js';
 
@@ -70,12 +64,18 @@ export interface HoldfastClient {
   jobFacts(jobs: readonly JobSummary[]): Promise<JobFacts[]>;
   /** Engines that take no jobs now, as their workers have said a moment ago. @throws StoreError */
   outages(): Promise<EngineOutage[]>;
-  /** Collect and upload a job's metrics again; two callers at once share one upload. */
+  /** @returns the workflow id of a job whose metrics can be collected again @throws JobNotFoundError */
+  jobToReplay(id: string): Promise<string>;
+  /** Collect and upload a job's metrics again; two callers at once share one upload. @throws JobNotFoundError */
   replayMetrics(id: string): Promise<ReplayMetricsResult>;
   readonly store: Store;
   readonly temporal: Client;
   close(): Promise<void>;
 }
+
+/** What people can type again, and a label of a container can hold. */
+const JOB_ID = /^[^\s/](?:\S{0,198}[^\s/])?$/;
+const BAD_JOB_ID = { path: 'id', message: 'must be 1 to 200 characters without spaces, and not begin or end with "/"' };
 
 /** How long Temporal may be silent before we say that it is not there. */
 const CONNECT_TIMEOUT_MS = 5_000;
@@ -103,14 +103,25 @@ export async function createHoldfastClient(config: Config): Promise<HoldfastClie
   const store = await openStore(config.store);
   const openJob = (workflowId: string) => createJobHandle({ temporal, store, codec, address }, workflowId);
 
+  async function jobToReplay(id: string): Promise<string> {
+    const job = await guarded(() => resolveJobId(temporal, id), address);
+    // The store may know one that Temporal has forgotten.
+    const isKept = (await store.size(jobKeys.metricsRequest(job))) !== undefined;
+    if (isKept || (await guarded(() => isJob(temporal, job), address))) return job;
+    throw new JobNotFoundError(`There is no job ${job}`);
+  }
+
   return {
     store,
     temporal,
+    jobToReplay,
     async startJob(job, options = {}) {
+      const { id = newJobId() } = options;
       const parsed = parseJobObject(job);
-      if (!parsed.ok) throw new JobInvalidError(parsed.problems);
+      const problems = [...(JOB_ID.test(id) ? [] : [BAD_JOB_ID]), ...(parsed.ok ? [] : parsed.problems)];
+      if (!parsed.ok || problems.length > 0) throw new JobInvalidError(problems);
       const spec = jobFileToSpec(parsed.job, options.variables === undefined ? {} : { variables: options.variables });
-      const workflowId = jobWorkflowId(options.id ?? newJobId());
+      const workflowId = jobWorkflowId(id);
       const input: CiJobInput = {
         version: 1,
         spec,
@@ -153,7 +164,7 @@ export async function createHoldfastClient(config: Config): Promise<HoldfastClie
       }, address),
     outages: () => readOutages(store),
     async replayMetrics(id) {
-      const job = await resolveJobId(temporal, id);
+      const job = await jobToReplay(id);
       const known = await readReplayed(store, job);
       if (known !== undefined) return { job, ...known };
       return await guarded(

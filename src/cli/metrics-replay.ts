@@ -57,7 +57,7 @@ async function run(client: HoldfastClient, ids: readonly string[], options: Repl
 }
 
 async function findJobs(client: HoldfastClient, ids: readonly string[], options: ReplayOptions): Promise<string[]> {
-  const named = await Promise.all(ids.map(async (id) => (await client.job(id)).workflowId));
+  const named = await Promise.all(ids.map((id) => client.jobToReplay(id)));
   if (options.failed !== true) return [...new Set(named)];
   const filter = { limit: options.limit, ...(options.since === undefined ? {} : { since: options.since }) };
   const lists = [

@@ -1,6 +1,5 @@
 import { type Client, type WorkflowExecutionInfo } from '@temporalio/client';
 import { CI_JOB_WORKFLOW, shortJobId, type JobState, type MetricsState } from '../contracts/names.js';
-import { JobNotFoundError } from './errors.js';
 
 export interface JobFilter {
   state?: JobState;
@@ -62,21 +61,6 @@ export async function listJobs(client: Client, filter: JobFilter = {}): Promise<
 export function newestFirst(jobs: readonly JobSummary[]): JobSummary[] {
   const byId = new Map(jobs.toReversed().map((job) => [job.workflowId, job]));
   return [...byId.values()].sort((a, b) => b.queuedAt.localeCompare(a.queuedAt));
-}
-
-/** @param id workflow id, or its last part where that is unique @throws JobNotFoundError, naming the candidates when there are several */
-export async function resolveJobId(client: Client, id: string): Promise<string> {
-  if (id.includes('/')) return id;
-  const own = `job/${id}`;
-  const query = `WorkflowType = '${CI_JOB_WORKFLOW}' AND (WorkflowId = ${quoted(own)} OR WorkflowId STARTS_WITH 'gitlab/')`;
-  const found: string[] = [];
-  for await (const info of client.workflow.list({ query, pageSize: 200 })) {
-    if (shortJobId(info.workflowId) === id) found.push(info.workflowId);
-  }
-  const [only, ...others] = [...new Set(found)];
-  if (only === undefined) return own; // visibility may lag; whoever uses it is told when there is none
-  if (others.length === 0) return only;
-  throw new JobNotFoundError(`"${id}" is not unique: ${[only, ...others].join(', ')}. Give the whole workflow id`);
 }
 
 type ExecutionFacts = Pick<WorkflowExecutionInfo, 'workflowId' | 'status' | 'startTime' | 'searchAttributes'> & {

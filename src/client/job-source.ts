@@ -2,11 +2,11 @@ import type { Client } from '@temporalio/client';
 import type { PayloadCodec } from '@temporalio/common';
 import type { Store } from '../store/store.js';
 import type { JobSource } from '../web/job-source.js';
-import { resolveJobId } from './job-list.js';
 import { listJobPage } from './job-page.js';
 import { readStatus } from './job-status.js';
 import { readFlight } from './life/job-flight.js';
 import { guarded } from './reach.js';
+import { resolveJobId } from './resolve-job.js';
 import { listAfterReplay, statusAfterReplay } from './replayed.js';
 import { statusWhileWaiting } from './waiting.js';
 

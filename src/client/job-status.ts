@@ -1,6 +1,6 @@
 import { WorkflowNotFoundError, type Client } from '@temporalio/client';
 import type { CiJobResult, JobStatus } from '../contracts/ci-job.js';
-import { DEFAULT_POOL, STATUS_QUERY } from '../contracts/names.js';
+import { CI_JOB_WORKFLOW, DEFAULT_POOL, STATUS_QUERY } from '../contracts/names.js';
 import { jobKeys } from '../store/keys.js';
 import type { Store } from '../store/store.js';
 import { closedResult } from './closed-result.js';
@@ -32,6 +32,7 @@ export async function readStatus(sources: StatusSources, workflowId: string): Pr
         : error;
     },
   );
+  if (description.type !== CI_JOB_WORKFLOW) throw new JobNotFoundError(`There is no job ${workflowId}`);
   try {
     const patienceMs = description.status.name === 'RUNNING' ? STATUS_TIMEOUT_MS : CLOSED_STATUS_TIMEOUT_MS;
     return await within(patienceMs, () => workflow.query<JobStatus>(STATUS_QUERY));

@@ -1,0 +1,100 @@
+import { randomBytes } from 'node:crypto';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { createHoldfastClient, JobNotFoundError, type HoldfastClient } from '../../src/client.js';
+import { parseConfig } from '../../src/config/load.js';
+import { CI_JOB_WORKFLOW, REPLAY_METRICS_WORKFLOW } from '../../src/contracts/names.js';
+import { until } from '../support/processes.js';
+import { startFakeWorld, type FakeWorld } from './fake-world.js';
+
+/** What our client makes of jobs that somebody else has started. */
+
+let world: FakeWorld;
+let client: HoldfastClient;
+const directory = mkdtempSync(join(tmpdir(), 'holdfast-client-'));
+
+beforeAll(async () => {
+  world = await startFakeWorld();
+  const given = { temporal: { address: world.address }, store: { directory: join(directory, 'store') } };
+  client = await createHoldfastClient(parseConfig(given, 'the test'));
+});
+
+afterAll(async () => {
+  await client.close();
+  await world.close();
+  rmSync(directory, { recursive: true, force: true });
+});
+
+const unique = () => randomBytes(6).toString('hex');
+
+/** As `temporal workflow start` does, on a queue that nobody serves. */
+async function start(workflowId: string, type = CI_JOB_WORKFLOW): Promise<string> {
+  await world.client.workflow.start(type, {
+    workflowId,
+    taskQueue: 'nobody',
+    args: [{ version: 1, job: { script: ['true'] } }],
+  });
+  return workflowId;
+}
+
+async function listed(workflowId: string): Promise<void> {
+  const ids = async () => (await client.listJobs({ limit: 1000 })).map((job) => job.workflowId);
+  await until('the job in the list', async () => (await ids()).includes(workflowId));
+}
+
+async function found(id: string): Promise<string> {
+  return (await client.job(id)).workflowId;
+}
+
+describe('a job', () => {
+  it('is found at once by whatever workflow id it was started with', async () => {
+    for (const id of [unique(), `job/${unique()}`, `job/${unique()}/${unique()}`, `a team/${unique()}`]) {
+      await start(id);
+      expect(await found(id)).toBe(id);
+    }
+  });
+
+  it('is found at once by what "run --id" was given', async () => {
+    for (const id of [unique(), `${unique()}/${unique()}`]) {
+      await start(`job/${id}`);
+      expect(await found(id)).toBe(`job/${id}`);
+    }
+  });
+
+  it('is found by the last part of any workflow id', async () => {
+    const part = unique();
+    await listed(await start(`job/${unique()}/${part}`));
+
+    expect(await found(part)).toMatch(new RegExp(`^job/.*/${part}$`));
+  });
+
+  it('is not guessed where the last part is that of several', async () => {
+    const [id, part] = [unique(), unique()];
+    await Promise.all([start(`job/${id}`), listed(await start(`gitlab/a.example/${id}`))]);
+    for (const team of ['one', 'two']) await listed(await start(`${team}/${part}`));
+
+    await expect(client.job(id)).rejects.toThrow(`job/${id}, gitlab/a.example/${id}. Give the whole workflow id`);
+    await expect(client.job(part)).rejects.toThrow(JobNotFoundError);
+    expect(await found(`one/${part}`)).toBe(`one/${part}`);
+  });
+
+  it('is one that was started as a job', async () => {
+    const other = await start(`other/${unique()}`, REPLAY_METRICS_WORKFLOW);
+
+    await expect((await client.job('nope')).status()).rejects.toThrow('There is no job job/nope');
+    await expect((await client.job(other)).status()).rejects.toThrow(`There is no job ${other}`);
+    await expect(client.job('')).rejects.toThrow(JobNotFoundError);
+  });
+
+  it.each(['', ' ', 'a b', '/', 'a/', 'x'.repeat(201)])('is not started with the id "%s"', async (id) => {
+    await expect(client.startJob({ script: ['true'] }, { id })).rejects.toThrow('id: must be 1 to 200 characters');
+  });
+
+  it('of which nobody knows has no metrics to replay', async () => {
+    await expect(client.replayMetrics('nope')).rejects.toThrow('There is no job job/nope');
+    await expect(client.jobToReplay('job/nope')).rejects.toThrow(JobNotFoundError);
+    await expect(client.temporal.workflow.getHandle('replay-metrics/job/nope').describe()).rejects.toThrow();
+  });
+});
