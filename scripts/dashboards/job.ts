@@ -64,7 +64,7 @@ export const job: Dashboard = {
       ],
     },
     {
-      title: 'Right-sizing: the last run of each job name',
+      title: 'Right-sizing: the last runs of each job name',
       panels: [
         {
           title: 'Peak memory',
@@ -72,8 +72,8 @@ export const job: Dashboard = {
           unit: 'bytes',
           kind: 'table',
           queries: [
-            { expr: 'max by (project, job) (holdfast_usage_memory_peak_bytes)' },
-            { expr: 'max by (project, job) (holdfast_usage_memory_limit_bytes)' },
+            { expr: 'max by (project, job_name) (holdfast_usage_memory_peak_bytes)' },
+            { expr: 'max by (project, job_name) (holdfast_usage_memory_limit_bytes)' },
           ],
         },
         {
@@ -82,9 +82,23 @@ export const job: Dashboard = {
           unit: 'short',
           kind: 'table',
           queries: [
-            { expr: 'max by (project, job) (holdfast_usage_cpu_peak_cores)' },
-            { expr: 'max by (project, job) (holdfast_usage_cpu_limit_cores)' },
+            { expr: 'max by (project, job_name) (holdfast_usage_cpu_peak_cores)' },
+            { expr: 'max by (project, job_name) (holdfast_usage_cpu_limit_cores)' },
           ],
+        },
+        {
+          title: 'Held back by the CPU limit',
+          description: 'Time of the last runs together; holdfast usage says what to do',
+          unit: 's',
+          kind: 'table',
+          queries: [{ expr: 'max by (project, job_name) (holdfast_usage_cpu_throttled_seconds) > 0' }],
+        },
+        {
+          title: 'Killed for their memory',
+          description: 'In the last runs together',
+          unit: 'short',
+          kind: 'table',
+          queries: [{ expr: 'max by (project, job_name) (holdfast_usage_oom_kills) > 0' }],
         },
       ],
     },

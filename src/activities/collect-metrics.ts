@@ -9,7 +9,7 @@ import type { QuerySet } from '../metrics/queries.js';
 import type { FlagRule } from '../metrics/rules.js';
 import { summarizeRun } from '../metrics/run-summary.js';
 import { formatSpan } from '../metrics/units.js';
-import { keepRun } from '../metrics/usage-log.js';
+import { keepRun, readUsage } from '../metrics/usage-log.js';
 import type { Aggregate } from '../metrics/values.js';
 import { jobKeys } from '../store/keys.js';
 import type { UsageMetrics } from '../telemetry/usage-metrics.js';
@@ -80,7 +80,9 @@ async function keepUsage(
 ): Promise<void> {
   const run = summarizeRun(document);
   await keepRun(store, run, metricsSettings.usageRuns);
-  usage.record(run);
+  const [latest] =
+    usage.mostNames === 0 ? [] : await readUsage(store, { project: document.project, name: document.name });
+  if (latest !== undefined) usage.record(latest);
   metrics.oomKills.inc(run.oomKills);
 }
 

@@ -23,17 +23,27 @@ export async function keepRun(store: Store, run: RunSummary, mostRuns: number): 
 }
 
 async function makeRoom(store: Store, project: string): Promise<void> {
-  const newest = new Map<string, string>();
+  const names = namesByLastRun(await store.list(usageKeys.project(project)));
+  for (const key of names.slice(0, Math.max(0, names.length - MOST_NAMES_PER_PROJECT + 1)).flat())
+    await store.remove(key);
+}
+
+/**
+ * The keys of each job name, first those of the name that ran longest ago.
+ * @param keys as the store lists them: in order, so that a name's last one tells when it last ran
+ */
+function namesByLastRun(keys: readonly string[]): string[][] {
   const byName = new Map<string, string[]>();
-  for (const key of await store.list(usageKeys.project(project))) {
+  for (const key of keys) {
     const name = key.slice(0, key.lastIndexOf('/'));
-    byName.set(name, [...(byName.get(name) ?? []), key]);
-    newest.set(name, key.slice(name.length));
+    const known = byName.get(name);
+    if (known === undefined) byName.set(name, [key]);
+    else known.push(key);
   }
-  const oldestFirst = [...newest].sort(([, a], [, b]) => (a < b ? -1 : 1)).map(([name]) => name);
-  for (const name of oldestFirst.slice(0, Math.max(0, newest.size - MOST_NAMES_PER_PROJECT + 1))) {
-    for (const key of byName.get(name) ?? []) await store.remove(key);
-  }
+  return [...byName]
+    .map(([name, ofName]) => ({ ofName, lastRun: ofName.at(-1)?.slice(name.length) ?? '' }))
+    .sort((a, b) => (a.lastRun < b.lastRun ? -1 : 1))
+    .map(({ ofName }) => ofName);
 }
 
 /**
@@ -48,17 +58,29 @@ export async function readUsage(store: Store, filter: { project?: string; name?:
       : name === undefined
         ? usageKeys.project(project)
         : usageKeys.name(project, name);
-  const queue = await store.list(prefix);
+  const runs = await readRuns(store, await store.list(prefix));
+  return summarizeUsage(name === undefined ? runs : runs.filter((run) => run.name === name));
+}
+
+/** The same of the job names that ran last, of any project; no other runs are read. */
+export async function readLatestUsage(store: Store, mostNames: number): Promise<JobUsage[]> {
+  if (mostNames === 0) return [];
+  const latest = namesByLastRun(await store.list(usageKeys.all())).slice(-mostNames);
+  return summarizeUsage(await readRuns(store, latest.flat()));
+}
+
+async function readRuns(store: Store, keys: readonly string[]): Promise<RunSummary[]> {
+  const queue = [...keys];
   const runs: RunSummary[] = [];
   await Promise.all(
     Array.from({ length: READS_AT_ONCE }, async () => {
       for (let key = queue.shift(); key !== undefined; key = queue.shift()) {
         const run = await readRun(store, key);
-        if (run !== undefined && (name === undefined || run.name === name)) runs.push(run);
+        if (run !== undefined) runs.push(run);
       }
     }),
   );
-  return summarizeUsage(runs);
+  return runs;
 }
 
 /** One of another version, or one that was just dropped, is none. */

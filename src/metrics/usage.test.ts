@@ -7,7 +7,7 @@ import { openStore } from '../store/open-store.js';
 import type { Store } from '../store/store.js';
 import type { MetricsDocument } from './document.js';
 import { percentile, summarizeRun, type RunSummary } from './run-summary.js';
-import { keepRun, MOST_NAMES_PER_PROJECT, readUsage } from './usage-log.js';
+import { keepRun, MOST_NAMES_PER_PROJECT, readLatestUsage, readUsage } from './usage-log.js';
 import { summarizeUsage } from './usage.js';
 
 const MIB = 1024 * 1024;
@@ -132,6 +132,35 @@ describe('advice', () => {
     expect(adviceFor(1, { throttledSeconds: 30 })).toContain('held it back for 50 % of its CPU time');
   });
 
+  it('forgets what happened under a limit that was raised since', () => {
+    const before = runOf({
+      job: 'job/before',
+      endedAtMs: 0,
+      limits: { cpus: 1, memoryBytes: 64 * MIB },
+      oomKills: 1,
+      cpuSeconds: 10,
+      throttledSeconds: 10_000,
+    });
+    const [usage] = summarizeUsage([before, ...runs(19)]);
+
+    expect(usage).toMatchObject({ advice: 'fits', oomKills: 1, throttledPart: 0 });
+  });
+
+  it('remembers what happened under a limit that was higher, or under none', () => {
+    const [lowered] = summarizeUsage([
+      runOf({ endedAtMs: 0, limits: { cpus: 2, memoryBytes: 8 * GIB }, oomKills: 1 }),
+      runOf({ endedAtMs: 1, limits: { cpus: 2, memoryBytes: null }, oomKills: 1 }),
+      ...runs(3),
+    ]);
+    const [unlimited] = summarizeUsage([
+      runOf({ endedAtMs: 0, oomKills: 1 }),
+      runOf({ limits: { cpus: null, memoryBytes: null } }),
+    ]);
+
+    expect(lowered?.advice).toBe('was out of memory 2 times with 4.0 GiB: give it more');
+    expect(unlimited?.advice).not.toContain('out of memory');
+  });
+
   it('fits, has no limits, or was never measured', () => {
     expect(adviceFor(3)).toBe('fits');
     expect(adviceFor(3, { limits: { cpus: null, memoryBytes: null } })).toBe(
@@ -192,6 +221,28 @@ describe('the kept runs', () => {
     expect((await readUsage(store, { project: 'a' })).map(({ project }) => project)).toEqual(['a']);
     expect((await readUsage(store, { project: 'b', name: 'lint' })).map(({ name }) => name)).toEqual(['lint']);
     expect(await readUsage(store, { project: 'nobody' })).toEqual([]);
+  });
+
+  it('are read of the names that ran last alone, of all projects', async () => {
+    for (const [project, name, at] of [
+      ['a', 'old', 1],
+      ['a', 'new', 5],
+      ['b', 'mid', 3],
+      ['a', 'old', 2],
+    ] as const)
+      await keepRun(store, runOf({ project, name, job: `job/${String(at)}`, endedAtMs: at }), 5);
+
+    const named = async (most: number) => (await readLatestUsage(store, most)).map(({ name, runs }) => [name, runs]);
+    expect(await named(2)).toEqual([
+      ['new', 1],
+      ['mid', 1],
+    ]);
+    expect(await named(9)).toEqual([
+      ['new', 1],
+      ['old', 2],
+      ['mid', 1],
+    ]);
+    expect(await named(0)).toEqual([]);
   });
 
   it('are of a bounded number of names: the one that ran longest ago goes', async () => {

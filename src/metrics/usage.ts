@@ -14,7 +14,7 @@ export interface JobUsage {
   memoryBytes: { peak: number; p95: number } | null;
   /** Seconds that the runs together were held back by their CPU limit. */
   throttledSeconds: number | null;
-  /** The same against the CPU time that they used. */
+  /** The same against the CPU time that they used, of those with the last run's CPU limit: that of another one says nothing now. */
   throttledPart: number | null;
   oomKills: number;
   /** One line for a person. */
@@ -36,7 +36,6 @@ function usageOf(unordered: RunSummary[]): JobUsage {
   const last = runs.at(-1);
   if (last === undefined) throw new Error('A group has at least one run');
   const throttled = measured(runs, (run) => run.throttledSeconds);
-  const cpuSeconds = sum(measured(runs, (run) => run.cpuSeconds));
   const usage = {
     project: last.project,
     name: last.name,
@@ -46,10 +45,25 @@ function usageOf(unordered: RunSummary[]): JobUsage {
     cpu: figures(measured(runs, (run) => run.cpu)),
     memoryBytes: figures(measured(runs, (run) => run.memoryBytes)),
     throttledSeconds: throttled.length === 0 ? null : sum(throttled),
-    throttledPart: throttled.length === 0 || cpuSeconds <= 0 ? null : sum(throttled) / cpuSeconds,
-    oomKills: sum(runs.map((run) => run.oomKills)),
+    throttledPart: throttledPartOf(runs.filter(({ limits }) => limits.cpus === last.limits.cpus)),
+    oomKills: killsOf(runs),
   };
-  return { ...usage, advice: advise(usage) };
+  const hadAsMuch = runs.filter(({ limits }) => memoryOf(limits) >= memoryOf(last.limits));
+  return { ...usage, advice: advise(usage, killsOf(hadAsMuch)) };
+}
+
+function throttledPartOf(runs: readonly RunSummary[]): number | null {
+  const throttled = measured(runs, (run) => run.throttledSeconds);
+  const cpuSeconds = sum(measured(runs, (run) => run.cpuSeconds));
+  return throttled.length === 0 || cpuSeconds <= 0 ? null : sum(throttled) / cpuSeconds;
+}
+
+function killsOf(runs: readonly RunSummary[]): number {
+  return sum(runs.map((run) => run.oomKills));
+}
+
+function memoryOf({ memoryBytes }: RunSummary['limits']): number {
+  return memoryBytes ?? Infinity;
 }
 
 function figures(runs: { peak: number; p95: number }[]): { peak: number; p95: number } | null {
@@ -74,12 +88,15 @@ const THROTTLED = 0.1;
 /** Room left above a peak in what is advised. */
 const HEADROOM = 1.3;
 
-/** What to do about the limits, most urgent first. */
-function advise(usage: Omit<JobUsage, 'advice'>): string {
+/**
+ * What to do about the limits, most urgent first.
+ * @param kills those of runs that had at least the memory that the last one had: one under a limit that was raised since is mended
+ */
+function advise(usage: Omit<JobUsage, 'advice'>, kills: number): string {
   const { limits, cpu, memoryBytes: memory, runs } = usage;
-  if (usage.oomKills > 0) {
+  if (kills > 0) {
     const had = limits.memoryBytes === null ? 'without a limit of its own' : `with ${formatBytes(limits.memoryBytes)}`;
-    return `was out of memory ${times(usage.oomKills)} ${had}: give it more`;
+    return `was out of memory ${times(kills)} ${had}: give it more`;
   }
   if (cpu === null && memory === null) return 'not measured yet';
   const lines = [memoryAdvice(limits.memoryBytes, memory, runs), cpuAdvice(usage)].filter((line) => line !== '');

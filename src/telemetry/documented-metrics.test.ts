@@ -1,5 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
+import { REASON_FAULTS } from '../contracts/faults.js';
+import { FAILURE_REASONS } from '../contracts/names.js';
 import { createMachineMetrics } from './machine-metrics.js';
 import { createWorkerMetrics } from './metrics.js';
 import { createUsageMetrics } from './usage-metrics.js';
@@ -52,26 +54,23 @@ describe('docs/metrics.md', () => {
   });
 });
 
-describe('usage metrics', () => {
-  it('are of the latest job names only, and show nothing that was not measured', async () => {
-    const { registry } = createWorkerMetrics({ version: '1', revision: 'r' });
-    const usage = createUsageMetrics(registry, 2);
-    const run = { project: 'p', limits: { cpus: 1, memoryBytes: null }, cpu: { peak: 0.5, p95: 0.4 } };
-    for (const name of ['a', 'b', 'a', 'c']) usage.record({ ...run, name });
+describe('labels', () => {
+  it('have no name that Prometheus gives to every sample: it would rename ours', () => {
+    const labels = registered().flatMap((metric) => metric.labels);
 
-    const page = await registry.metrics();
-
-    expect(page.match(/^holdfast_usage_cpu_peak_cores\{.*$/gm)).toEqual([
-      'holdfast_usage_cpu_peak_cores{project="p",job="a"} 0.5',
-      'holdfast_usage_cpu_peak_cores{project="p",job="c"} 0.5',
-    ]);
-    expect(page).not.toMatch(/^holdfast_usage_memory_peak_bytes\{/m);
+    expect(labels).not.toContain('job');
+    expect(labels).not.toContain('instance');
   });
+});
 
-  it('are none at all where the configuration says 0', async () => {
-    const { registry } = createWorkerMetrics({ version: '1', revision: 'r' });
-    createUsageMetrics(registry, 0).record({ project: 'p', name: 'a', limits: { cpus: 1, memoryBytes: 1 } });
+describe('counters', () => {
+  it('are there before the first job, where what they count is known: an increase from nothing is none', async () => {
+    const page = await createWorkerMetrics({ version: '1', revision: 'r' }, ['cpu_pegged']).registry.metrics();
 
-    expect(await registry.metrics()).not.toMatch(/^holdfast_usage_\w+\{/m);
+    expect(page).toContain('holdfast_flagged_jobs_total{flag="cpu_pegged"} 0\n');
+    for (const reason of FAILURE_REASONS)
+      expect(page).toContain(
+        `holdfast_failed_jobs_total{failure_reason="${reason}",fault="${REASON_FAULTS[reason]}"} 0\n`,
+      );
   });
 });

@@ -1,5 +1,6 @@
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
-import { JOB_STATES } from '../contracts/names.js';
+import { REASON_FAULTS } from '../contracts/faults.js';
+import { FAILURE_REASONS, JOB_STATES } from '../contracts/names.js';
 
 /** Everything that a worker says of itself; names are fixed (docs/metrics.md). Labels are bounded: no job, path or URL. */
 export interface WorkerMetrics {
@@ -28,8 +29,14 @@ const QUEUE_BUCKETS = STAGE_BUCKETS;
 const JOB_BUCKETS = [1, 3, 10, 30, 60, 300, 600, 1800, 3600, 7200, 10_800, 18_000, 36_000];
 const LAG_BUCKETS = [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300];
 
-/** A registry of its own with everything in it: two workers in one process do not meet. */
-export function createWorkerMetrics(version: { version: string; revision: string }): WorkerMetrics {
+/**
+ * A registry of its own with everything in it: two workers in one process do not meet.
+ * @param flags names of the configured rules
+ */
+export function createWorkerMetrics(
+  version: { version: string; revision: string },
+  flags: readonly string[] = [],
+): WorkerMetrics {
   const registry = new Registry();
   const registers = [registry];
   collectDefaultMetrics({ register: registry });
@@ -123,14 +130,17 @@ export function createWorkerMetrics(version: { version: string; revision: string
       registers,
     }),
   };
-  startAtZero(metrics);
+  startAtZero(metrics, flags);
   return metrics;
 }
 
 /** A counter that appears with its first increase hides that increase from `rate` and `increase`. */
-function startAtZero({ jobs, jobsTotal, metricsCollections }: WorkerMetrics): void {
-  for (const state of JOB_STATES) jobs.set({ state }, 0);
-  for (const source of ['gitlab', 'client']) jobsTotal.inc({ source }, 0);
+function startAtZero(metrics: WorkerMetrics, flags: readonly string[]): void {
+  for (const state of JOB_STATES) metrics.jobs.set({ state }, 0);
+  for (const source of ['gitlab', 'client']) metrics.jobsTotal.inc({ source }, 0);
+  for (const reason of FAILURE_REASONS)
+    metrics.failedJobsTotal.inc({ failure_reason: reason, fault: REASON_FAULTS[reason] }, 0);
   for (const outcome of ['uploaded', 'stored', 'no_samples', 'failed', 'retried'])
-    metricsCollections.inc({ outcome }, 0);
+    metrics.metricsCollections.inc({ outcome }, 0);
+  for (const flag of flags) metrics.flaggedJobs.inc({ flag }, 0);
 }

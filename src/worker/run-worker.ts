@@ -13,6 +13,7 @@ import type { Config } from '../config/schema.js';
 import { loadSystemId } from '../gitlab/system-id.js';
 import { createDockerEngine } from '../machines/docker/docker-engine.js';
 import type { Engine } from '../machines/engine.js';
+import { toRules } from '../metrics/rules.js';
 import type { Logger } from '../telemetry/logger.js';
 import { createForeignMetrics } from '../telemetry/foreign-metrics.js';
 import { createMachineCollector } from '../telemetry/machine-collector.js';
@@ -28,6 +29,7 @@ import { createGitlabIntake } from './gitlab/start-gitlab.js';
 import { waitsForMachine } from './gitlab/start-workflow.js';
 import { createWorkers } from './create-workers.js';
 import { createEngineHealths } from './health/engine-healths.js';
+import { fillUsage } from './fill-usage.js';
 import { createHousekeeping } from './housekeeping.js';
 import { installRuntime } from './runtime.js';
 import { loadOrCreateKeys } from './keys.js';
@@ -60,7 +62,8 @@ export async function runWorker(options: {
   const codec = createPayloadCodec(ring);
   const store = await openStore(config.store);
   const revision = process.env['HOLDFAST_REVISION'] ?? 'unknown';
-  const metrics = createWorkerMetrics({ version: VERSION, revision });
+  const flags = toRules(config.metrics.rules).map(({ name }) => name);
+  const metrics = createWorkerMetrics({ version: VERSION, revision }, flags);
   const handover = new AbortController();
   const pulse = startPulse();
   const shared: SharedDeps = {
@@ -139,6 +142,7 @@ export async function runWorker(options: {
   collector.start();
   housekeeping.start();
   logger.info({ metrics: `http://${server.address}/metrics`, engines: [...engines.keys()] }, 'Worker is running');
+  void fillUsage(store, metricsDeps.usage, logger);
 
   try {
     await serveUntilStopped(workers, {

@@ -182,7 +182,7 @@ describe('a known load', () => {
     expect(burn.throttledSeconds).not.toBeNull();
     const said = execFileSync('bin/holdfast', ['usage', '--json', '--config', stack.configFile], { encoding: 'utf8' });
     expect(JSON.parse(said)).toEqual(usage);
-    expect(await metricsPage()).toMatch(/^holdfast_usage_cpu_peak_cores\{project="[^"]*",job="burn"\} \d/m);
+    expect(await metricsPage()).toMatch(/^holdfast_usage_cpu_peak_cores\{project="[^"]*",job_name="burn"\} \d/m);
   });
 });
 
