@@ -20,8 +20,6 @@ async function main(): Promise<number> {
 }
 
 if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.argv[1]).href) {
-  const code = await main();
-  // What a worker that did not come up has opened would keep its process alive.
-  if (code === 0) process.exitCode = 0;
-  else process.exit(code);
+  // What a worker that did not come up has opened, or one that could not end in time, would keep its process alive.
+  process.exit(await main());
 }

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { loadConfig } from '../config/load.js';
-import { exitCodeOfError } from './exit-codes.js';
+import { EXIT, exitCodeOfError } from './exit-codes.js';
 
 export function addWorker(program: Command): void {
   program
@@ -17,6 +17,8 @@ export function addWorker(program: Command): void {
       for (const warning of warnings) logger.warn({ warning }, 'Configuration warning');
       try {
         await runWorker({ config, logger });
+        // What could not be ended in time would keep the process alive.
+        process.exit(EXIT.success);
       } catch (error) {
         process.stderr.write(`holdfast: ${error instanceof Error ? error.message : String(error)}\n`);
         // What a worker that did not come up has opened would keep its process alive.

@@ -5,6 +5,8 @@ import { CI_JOB_WORKFLOW, isFinalJobState, JOB_STATES, STATUS_QUERY } from '../c
 import type { Engine, MachineSummary } from '../machines/engine.js';
 import type { Logger } from '../telemetry/logger.js';
 import type { WorkerMetrics } from '../telemetry/metrics.js';
+import { orAborted } from './or-aborted.js';
+import { STOP_MS } from './stop-deadline.js';
 import { createSweeps } from './sweeps.js';
 
 /** A warm sandbox costs as much to make as a job's own container: not while that one is being started. */
@@ -23,6 +25,7 @@ export interface Housekeeping {
    * (to another worker of the same engine) are not waited for.
    */
   drain(signal: AbortSignal): Promise<void>;
+  /** Whatever the engines do, not longer than a stop may take. */
   stop(): Promise<void>;
 }
 
@@ -32,6 +35,8 @@ export function createHousekeeping(deps: {
   logger: Logger;
   metrics: WorkerMetrics;
   sweepIntervalMs: number;
+  /** Default: as a stop has it. */
+  stopMs?: number;
 }): Housekeeping {
   const { engines, client, logger, metrics } = deps;
   const stopping = new AbortController();
@@ -116,7 +121,7 @@ export function createHousekeeping(deps: {
     logger,
     async after() {
       for (const engine of engines) keepWarmSoon(engine);
-      await countJobs().catch((error: unknown) => {
+      await orAborted(countJobs(), signal).catch((error: unknown) => {
         if (!signal.aborted) logger.warn({ error: String(error) }, 'The open jobs could not be counted');
       });
     },
@@ -140,12 +145,19 @@ export function createHousekeeping(deps: {
     async stop() {
       stopping.abort();
       for (const timer of timers.values()) clearTimeout(timer);
-      await Promise.all(running);
-      for (const engine of engines) {
-        await engine
-          .dropWarm({})
-          .catch((error: unknown) => logger.warn({ error: String(error) }, 'Warm sandboxes could not be removed'));
-      }
+      const patience = AbortSignal.timeout(deps.stopMs ?? STOP_MS.housekeeping);
+      // A sandbox that is just being made is there before the warm ones are removed, or it would stay.
+      await orAborted(Promise.all(running), patience).catch(() => undefined);
+      await Promise.all(
+        engines.map((engine) =>
+          orAborted(engine.dropWarm({ signal: patience }), patience).catch((error: unknown) =>
+            logger.warn(
+              { engine: engine.name, error: String(error) },
+              'Warm sandboxes could not be removed; the next worker has them',
+            ),
+          ),
+        ),
+      );
     },
   };
 }

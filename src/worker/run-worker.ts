@@ -38,17 +38,16 @@ import { startQueryCheck } from './query-check.js';
 import { startPulse } from './pulse.js';
 import { serveUntilStopped } from './serve.js';
 import { createVersion } from './versioning/create-version.js';
+import { createStopDeadline, STOP_MS } from './stop-deadline.js';
 import { watchStopSignals, type StopSignals } from './stop-signal.js';
 import { takeIn } from './take-in.js';
 import { startTracing } from './tracing.js';
 import { startWebPages } from './web.js';
 
-/** SIGTERM: the process is to be gone within 10 s (docs: contract, "Fine print"). */
-const HANDOVER_PATIENCE_MS = 4_000;
-/** SIGQUIT: longer than GitLab holds a request. */
-const DRAIN_PATIENCE_MS = 80_000;
-
-/** One worker process, from its configuration to its clean end. Returns when it has been told to stop and has. */
+/**
+ * One worker process, from its configuration to its end. Returns when it has been told to stop and has, or when its time for that is
+ * over (`STOP_MS`): whatever still hangs then ends with the process, so the caller is to exit.
+ */
 export async function runWorker(options: {
   config: Config;
   logger: Logger;
@@ -144,14 +143,20 @@ export async function runWorker(options: {
   logger.info({ metrics: `http://${server.address}/metrics`, engines: [...engines.keys()] }, 'Worker is running');
   void fillUsage(store, metricsDeps.usage, logger);
 
-  try {
+  const stop = options.stop ?? watchStopSignals();
+  const deadline = createStopDeadline(logger);
+  void stop.handover.then(() => deadline.begin());
+  await deadline.bound(serve, close);
+
+  async function serve(): Promise<void> {
+    deadline.doing('the running work');
     await serveUntilStopped(workers, {
-      stop: options.stop ?? watchStopSignals(),
+      stop,
       startSources() {
         kept.start();
         return gitlab.start();
       },
-      stopSources: (reason) => gitlab.stop(reason === 'drain' ? DRAIN_PATIENCE_MS : HANDOVER_PATIENCE_MS),
+      stopSources: (reason) => gitlab.stop(reason === 'drain' ? STOP_MS.drainedSources : STOP_MS.sources),
       takeIn: (signal) =>
         takeIn(
           {
@@ -166,23 +171,34 @@ export async function runWorker(options: {
         await housekeeping.drain(signal);
         await gitlab.allTold(signal);
       },
-      handOver: () => handover.abort(),
+      handOver() {
+        handover.abort();
+        deadline.begin();
+      },
       logger,
     });
-  } finally {
+  }
+
+  async function close(): Promise<void> {
     collector.stop();
     queryCheck.stop();
-    await kept.stop();
-    await housekeeping.stop();
-    await healths.stop();
+    const closings: [string, () => Promise<unknown> | undefined][] = [
+      ['the version', () => kept.stop()],
+      ['sweeps and warm sandboxes', () => housekeeping.stop()],
+      ['the record of outages', () => healths.stop()],
+      ['the job pages', () => web.close()],
+      ['the metrics server', () => server.close()],
+      ['Prometheus', () => prometheus?.close()],
+      ['GitLab', () => entries.close()],
+      ['Temporal (client)', () => clientConnection.close()],
+      ['Temporal (worker)', () => connection.close()],
+      ['tracing', () => tracing?.close()],
+    ];
     pulse.stop();
-    await web.close();
-    await server.close();
-    await prometheus?.close();
-    await entries.close();
-    await clientConnection.close();
-    await connection.close();
-    await tracing?.close();
+    for (const [what, end] of closings) {
+      deadline.doing(what);
+      await end();
+    }
   }
 }
 

@@ -43,8 +43,9 @@ export async function serveUntilStopped({ intake, serving }: WorkerGroups, optio
   let sourcesStopped: Promise<void> | undefined;
   let draining: Promise<void> | undefined;
   try {
-    await options.startSources();
-    const reason = await Promise.race([stop.first, all.then(() => 'handover' as const)]);
+    // The start may hang, on a store that does not answer; a stop does not wait for it.
+    const ended = Promise.all([options.startSources(), all]).then(() => 'handover' as const);
+    const reason = await Promise.race([stop.first, ended]);
     logger.info({ reason }, 'Worker is stopping');
     sourcesStopped = options.stopSources(reason);
     if (reason === 'drain') {

@@ -1,5 +1,6 @@
 import type { Engine } from '../machines/engine.js';
 import type { Logger } from '../telemetry/logger.js';
+import { orAborted } from './or-aborted.js';
 
 /** Before the next sweep, while there is something of which that one will know more. */
 const SOON_MS = 10_000;
@@ -38,7 +39,7 @@ export function createSweeps(deps: {
   /** What cannot be swept now (nobody answers for the engine, or for its jobs) is soon tried again. */
   async function sweep(engine: Engine): Promise<void> {
     try {
-      const { removed, unsettled } = await engine.sweep(isOpen, { signal });
+      const { removed, unsettled } = await orAborted(engine.sweep(isOpen, { signal }), signal);
       if (removed.length > 0) logger.warn({ engine: engine.name, removed }, 'Leftovers were removed');
       if (unsettled) soon();
     } catch (error) {

@@ -8,6 +8,7 @@ import { claimSandbox, dropWarm, keepWarm, removeSandbox, type Sandbox } from '.
 import { ensureTestImage, TEST_IMAGE } from '../support/stack.js';
 
 const docker = createDockerClient({ host: 'unix:///var/run/docker.sock' });
+const NEVER = new AbortController().signal;
 let settings: OwnedEngineSettings;
 
 beforeAll(() => {
@@ -27,11 +28,15 @@ function claim(machine: string): Promise<Sandbox> {
 
 describe('warm sandboxes', () => {
   it('go to one job each, and stay with it, while others are claimed and made in the same instant', async () => {
-    await keepWarm(docker, settings);
+    await keepWarm(docker, settings, NEVER);
     for (let round = 0; round < 4; round++) {
-      const makers = [keepWarm(docker, settings), keepWarm(docker, settings), keepWarm(docker, settings)];
+      const makers = [
+        keepWarm(docker, settings, NEVER),
+        keepWarm(docker, settings, NEVER),
+        keepWarm(docker, settings, NEVER),
+      ];
       const claimed = await Promise.all(['a', 'b', 'c', 'd'].map((name) => claim(`m-${String(round)}-${name}`)));
-      await Promise.all([...makers, keepWarm(docker, settings)]);
+      await Promise.all([...makers, keepWarm(docker, settings, NEVER)]);
 
       expect(new Set(claimed.map(({ id }) => id)).size).toBe(claimed.length);
       const states = await Promise.all(claimed.map(async ({ id }) => (await docker.getContainer(id).inspect()).State));
@@ -42,7 +47,7 @@ describe('warm sandboxes', () => {
 
   it('that are claimed while a worker that stops takes the warm ones away are not taken away', async () => {
     for (let round = 0; round < 6; round++) {
-      await keepWarm(docker, settings);
+      await keepWarm(docker, settings, NEVER);
       const dropped = dropWarm(docker, settings);
       const claimed = await Promise.all(['a', 'b', 'c'].map((name) => claim(`m-dropped-${String(round)}-${name}`)));
       await dropped;

@@ -4,11 +4,17 @@ import { setTimeout as delay } from 'node:timers/promises';
 
 export { freePort } from '../../src/telemetry/free-port.js';
 
+/** A worker promises 10 s, the others have never needed one; the rest is for a busy machine. */
+const STOP_PATIENCE_MS = 15_000;
+
 /** A process of a test; ended by its id and nothing else. */
 export interface Process {
   readonly pid: number;
   kill(signal: NodeJS.Signals): void;
-  /** Ends it and waits until it has ended. */
+  /**
+   * Ends it and waits until it has ended.
+   * @throws Error when it did not end by the signal and had to be killed
+   */
   stop(signal?: NodeJS.Signals): Promise<void>;
   readonly exited: Promise<number | NodeJS.Signals | null>;
 }
@@ -31,10 +37,16 @@ export function startProcess(command: string, args: string[], logFile: string, e
     kill: (signal) => void child.kill(signal),
     async stop(signal = 'SIGTERM') {
       child.kill(signal);
-      const killer = setTimeout(() => child.kill('SIGKILL'), 15_000);
+      let killed = false;
+      const killer = setTimeout(() => (killed = child.kill('SIGKILL')), STOP_PATIENCE_MS);
       await exited;
       clearTimeout(killer);
       log.end();
+      if (killed) {
+        throw new Error(
+          `${command} (${logFile}) has not ended ${String(STOP_PATIENCE_MS / 1000)} s after ${signal}; it was killed`,
+        );
+      }
     },
   };
 }

@@ -220,14 +220,19 @@ export async function startStack(overrides: StackOverrides = {}): Promise<Stack>
     return await createHoldfastClient(parseConfig(given, configFile));
   }
 
+  /** Whatever does not end as it should, the rest is ended, too. */
   async function stopAll(): Promise<void> {
-    for (const worker of workers) {
-      worker.kill('SIGCONT');
-      await worker.stop();
-    }
-    await prometheus?.stop();
+    const ends = await Promise.allSettled(
+      workers.map(async (worker) => {
+        worker.kill('SIGCONT');
+        await worker.stop();
+      }),
+    );
+    ends.push(...(await Promise.allSettled([prometheus?.stop()])));
     await temporal?.stop('SIGKILL');
     for (const name of engineNames) removeAll(name, ask);
+    const failed = ends.find((end) => end.status === 'rejected');
+    if (failed !== undefined) throw failed.reason as Error;
   }
 
   function leftovers(workflowId?: string): string[] {
@@ -274,8 +279,7 @@ export async function startStack(overrides: StackOverrides = {}): Promise<Stack>
     leftovers,
     async close() {
       await client.close();
-      await stopAll();
-      rmSync(directory, { recursive: true, force: true });
+      await stopAll().finally(() => rmSync(directory, { recursive: true, force: true }));
     },
   };
 }

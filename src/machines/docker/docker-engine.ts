@@ -163,13 +163,13 @@ export function createDockerEngine(deps: {
       ),
     sample: (options) => promptly('sampling machines', () => sampler.sample(), options),
     keepWarm: ({ signal }) => {
-      warming = warming.catch(() => undefined).then(() => keepWarm(docker, settings));
+      warming = warming.catch(() => undefined).then(() => keepWarm(docker, settings, signal ?? never));
       return guarded('making warm sandboxes', () => warming, signal);
     },
     dropWarm: ({ signal }) => guarded('removing warm sandboxes', () => dropWarm(docker, settings), signal),
     probe: ({ signal }) => guarded('making a sandbox to try', () => probeSandbox(docker, settings), signal),
     sweep: (isOpen, { signal }) =>
-      guarded('sweeping', () => sweep(docker, settings, isOpen, { lonelySince, now: now() }), signal),
+      guarded('sweeping', () => sweep(docker, settings, isOpen, { lonelySince, now: now() }, signal ?? never), signal),
     ping: (options) =>
       promptly(
         `reaching the engine at ${settings.docker.host}`,

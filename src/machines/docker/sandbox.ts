@@ -94,15 +94,18 @@ export function freeSlots(settings: OwnedEngineSettings, containers: OurContaine
   return Array.from({ length: settings.capacity }, (_, slot) => slot).filter((slot) => !taken.has(slot));
 }
 
-/** Makes warm sandboxes until there are as many as configured; older shapes go. */
-export async function keepWarm(docker: Docker, settings: OwnedEngineSettings): Promise<void> {
+/**
+ * Makes warm sandboxes until there are as many as configured; older shapes go.
+ * @param signal the one that is being made is finished, so that whoever stops finds it and takes it away
+ */
+export async function keepWarm(docker: Docker, settings: OwnedEngineSettings, signal: AbortSignal): Promise<void> {
   const containers = await listContainers(docker, settings);
   const named = containers.filter((container) => hasWarmName(settings, container));
   const usable = named.filter((container) => isWarm(settings, container) || isBeingMade(settings, container));
   const stale = named.filter((container) => !usable.includes(container));
   await Promise.all(stale.map((container) => removeWarm(docker, settings, container)));
   const missing = Math.min(settings.warm, freeSlots(settings, containers).length) - usable.length;
-  for (let made = 0; made < missing; made++) {
+  for (let made = 0; made < missing && !signal.aborted; made++) {
     await createSandbox(docker, settings, warmName(settings, randomName()), {});
   }
 }

@@ -20,6 +20,8 @@ interface Sweep {
   isOpen: (job: string) => Promise<boolean>;
   /** Unix milliseconds. */
   now: number;
+  /** Nothing is removed after it. */
+  signal: AbortSignal;
 }
 
 /**
@@ -34,14 +36,19 @@ export async function sweep(
   settings: OwnedEngineSettings,
   isOpen: (job: string) => Promise<boolean>,
   { lonelySince, now }: { lonelySince: Map<string, number>; now: number },
+  signal: AbortSignal,
 ): Promise<Swept> {
-  const work: Sweep = { docker, settings, isOpen: oncePerJob(isOpen), now };
+  const work: Sweep = { docker, settings, isOpen: oncePerJob(isOpen), now, signal };
   const containers = await listContainers(docker, settings);
   const machines = await sweepMachines(work, containers);
   const others = containers.filter(({ machine }) => !machines.removed.includes(machine));
+  signal.throwIfAborted();
   const sandboxes = await sweepSandboxes(work, others, lonelySince);
+  signal.throwIfAborted();
   const networks = await sweepNetworks(work, containers);
+  signal.throwIfAborted();
   const volumes = await sweepVolumes(docker, settings, new Set(containers.map((container) => container.volume)), now);
+  signal.throwIfAborted();
   const predecessors = await sweepPredecessors(docker, settings, now);
   return {
     removed: [...machines.removed, ...sandboxes, ...networks.removed, ...volumes, ...predecessors],
@@ -58,7 +65,10 @@ function oncePerJob(isOpen: Sweep['isOpen']): Sweep['isOpen'] {
   };
 }
 
-async function sweepMachines({ docker, settings, isOpen, now }: Sweep, containers: OurContainer[]): Promise<Swept> {
+async function sweepMachines(
+  { docker, settings, isOpen, now, signal }: Sweep,
+  containers: OurContainer[],
+): Promise<Swept> {
   const removed = new Set<string>();
   let unsettled = false;
   for (const { job, machine, createdAtMs } of containers) {
@@ -66,7 +76,10 @@ async function sweepMachines({ docker, settings, isOpen, now }: Sweep, container
     if (now - createdAtMs > YOUNG_MS) removed.add(machine);
     else unsettled = true;
   }
-  for (const machine of removed) await releaseMachine(docker, settings, machine);
+  for (const machine of removed) {
+    signal.throwIfAborted();
+    await releaseMachine(docker, settings, machine);
+  }
   return { removed: [...removed], unsettled };
 }
 

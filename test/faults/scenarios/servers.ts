@@ -65,6 +65,24 @@ export const temporalPaused: Scenario = {
   },
 };
 
+export const workerStoppedWhileTemporalHangs: Scenario = {
+  name: 'SIGTERM to a worker whose Temporal hangs (SIGSTOP): it is gone in time all the same',
+  job: { lines: 150 },
+  async run(scene) {
+    await scene.line(10);
+    const worker = scene.stack.worker();
+    scene.stack.temporal().kill('SIGSTOP');
+    try {
+      await worker.stop('SIGTERM');
+    } finally {
+      scene.stack.temporal().kill('SIGCONT');
+    }
+    if ((await worker.exited) !== 0) throw new Error(`It has ended with ${String(await worker.exited)}`);
+    await scene.stack.startWorker();
+    scene.repaired();
+  },
+};
+
 export const prometheusAway: Scenario = {
   name: 'Prometheus away from the beginning: the result does not wait for it',
   job: { lines: 20 },
@@ -82,5 +100,6 @@ export const serverScenarios: Scenario[] = [
   temporalAway,
   temporalAndWorkerKilled,
   temporalPaused,
+  workerStoppedWhileTemporalHangs,
   prometheusAway,
 ];
