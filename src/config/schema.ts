@@ -44,11 +44,24 @@ function optionalDuration() {
 const UNITS: Record<string, number> = { '': 1, b: 1, k: 1024, m: 1024 ** 2, g: 1024 ** 3, t: 1024 ** 4 };
 
 /** `4MiB`, `512m`, `2GB`, bytes as a number; powers of 1024 as Docker reads them. */
-const Size = z.union([z.string(), z.number()]).transform((value, context) => {
+function bytesOf(value: string | number): number | undefined {
   const match = /^(\d+(?:\.\d+)?)\s*([kmgtb]?)(?:i?b)?$/i.exec(String(value).trim());
   const factor = UNITS[match?.[2]?.toLowerCase() ?? ''];
-  if (match !== null && factor !== undefined) return Math.round(Number(match[1]) * factor);
+  return match === null || factor === undefined ? undefined : Math.round(Number(match[1]) * factor);
+}
+
+const Size = z.union([z.string(), z.number()]).transform((value, context) => {
+  const bytes = bytesOf(value);
+  if (bytes !== undefined) return bytes;
   context.addIssue({ code: 'custom', message: 'must be a size such as "512m" or "4MiB"' });
+  return z.NEVER;
+});
+
+/** As a size, or -1 for as much as there is. */
+const SwapSize = z.union([z.string(), z.number()]).transform((value, context) => {
+  const bytes = String(value).trim() === '-1' ? -1 : bytesOf(value);
+  if (bytes !== undefined) return bytes;
+  context.addIssue({ code: 'custom', message: 'must be a size such as "512m" or "4MiB", or -1' });
   return z.NEVER;
 });
 
@@ -90,20 +103,20 @@ const PullPolicyList = z.preprocess(
   z.array(z.enum(PULL_POLICIES)).min(1),
 );
 
+const DockerAddress = z.strictObject({
+  host: z
+    .string()
+    .regex(/^(unix:\/\/\/|tcp:\/\/|https?:\/\/)/, { error: 'must begin with unix:/// or tcp://' })
+    .default('unix:///var/run/docker.sock'),
+  ca: Text.optional(),
+  cert: Text.optional(),
+  key: Text.optional(),
+});
+
 const Engine = z
   .strictObject({
     name: Name.default('local'),
-    docker: z
-      .strictObject({
-        host: z
-          .string()
-          .regex(/^(unix:\/\/\/|tcp:\/\/|https?:\/\/)/, { error: 'must begin with unix:/// or tcp://' })
-          .default('unix:///var/run/docker.sock'),
-        ca: Text.optional(),
-        cert: Text.optional(),
-        key: Text.optional(),
-      })
-      .prefault({}),
+    docker: DockerAddress.prefault({}),
     capacity: z.int().min(1).max(1000).default(4).describe('jobs at once'),
     pools: z.array(Name).min(1).default([DEFAULT_POOL]),
     defaultImage: Text.default('debian:bookworm-slim'),
@@ -121,14 +134,14 @@ const Engine = z
     capDrop: List,
     securityOpt: List,
     memory: Size.optional(),
-    memorySwap: Size.optional(),
+    memorySwap: SwapSize.optional().describe('memory and swap together; -1: no limit of swap'),
     memoryReservation: Size.optional(),
     cpus: z.number().positive().optional(),
     cpusetCpus: Text.optional(),
     cpusetMems: Text.optional(),
     cpuShares: z.int().positive().optional(),
     serviceMemory: Size.optional(),
-    serviceMemorySwap: Size.optional(),
+    serviceMemorySwap: SwapSize.optional(),
     serviceMemoryReservation: Size.optional(),
     serviceCpus: z.number().positive().optional(),
     serviceCpusetCpus: Text.optional(),
@@ -361,11 +374,14 @@ const Otlp = z.strictObject({
   serviceName: Text.default('holdfast'),
 });
 
+const MetricsServer = z.strictObject({ listenAddress: Address.default('127.0.0.1:9252') });
+const Log = z.strictObject({ level: z.enum(LOG_LEVELS).default('info') });
+
 export const ConfigSchema = z.strictObject({
   temporal: Temporal.prefault({}),
   encryption: z.strictObject({ keyFile: Text.optional() }).prefault({}),
   store: Store.default({ directory: '.holdfast/store' }),
-  metricsServer: z.strictObject({ listenAddress: Address.default('127.0.0.1:9252') }).prefault({}),
+  metricsServer: MetricsServer.prefault({}),
   codec: Codec.prefault({}),
   web: Web.prefault({}),
   engines: z.array(Engine).min(1).prefault([{}]),
@@ -373,9 +389,19 @@ export const ConfigSchema = z.strictObject({
   metrics: Metrics.prefault({}),
   worker: Worker.prefault({}),
   telemetry: z.strictObject({ otlp: Otlp.optional() }).prefault({}),
-  log: z.strictObject({ level: z.enum(LOG_LEVELS).default('info') }).prefault({}),
+  log: Log.prefault({}),
 });
 export type Config = z.infer<typeof ConfigSchema>;
+
+/** What each setting takes, to judge one by itself. */
+export const SETTING_SCHEMAS = {
+  engines: Engine.in.shape,
+  'engines.docker': DockerAddress.shape,
+  gitlab: Gitlab.shape,
+  metrics: Metrics.shape,
+  metricsServer: MetricsServer.shape,
+  log: Log.shape,
+} satisfies Record<string, Record<string, z.ZodType>>;
 
 /** Keys by place, to name the nearest valid one. */
 export const CONFIG_KEYS: Record<string, readonly string[]> = {
@@ -384,16 +410,16 @@ export const CONFIG_KEYS: Record<string, readonly string[]> = {
   'temporal.tls': ['ca', 'cert', 'key', 'serverName'],
   encryption: ['keyFile'],
   store: ['directory', 's3'],
-  metricsServer: ['listenAddress'],
+  metricsServer: Object.keys(MetricsServer.shape),
   web: Object.keys(Web.shape),
   codec: Object.keys(Codec.shape),
   engines: Object.keys(Engine.in.shape),
-  'engines.docker': ['host', 'ca', 'cert', 'key'],
+  'engines.docker': Object.keys(DockerAddress.shape),
   gitlab: Object.keys(Gitlab.shape),
   metrics: Object.keys(Metrics.shape),
   worker: Object.keys(Worker.shape),
   'worker.versioning': Object.keys(Versioning.shape),
   telemetry: ['otlp'],
   'telemetry.otlp': Object.keys(Otlp.shape),
-  log: ['level'],
+  log: Object.keys(Log.shape),
 };

@@ -6,8 +6,8 @@ export interface Draft {
   readonly metrics: Map<string, unknown>;
   /** @throws ValueError when another entry has said something else */
   metric(key: string, value: unknown): void;
-  /** `name:promql`. @throws ValueError */
-  query(text: string): void;
+  /** `name:promql`. @throws ValueError about those that cannot be taken over; the others are */
+  queries(texts: string[]): void;
 }
 
 /** One `[[runners]]`. */
@@ -18,8 +18,17 @@ export interface Place {
   token: string | undefined;
   limit: number;
   executor: string;
+  tlsVerify: boolean;
 }
 
 export function createPlace(): Place {
-  return { engine: new Map(), docker: new Map(), entry: new Map(), token: undefined, limit: 0, executor: 'docker' };
+  return {
+    engine: new Map(),
+    docker: new Map(),
+    entry: new Map(),
+    token: undefined,
+    limit: 0,
+    executor: 'docker',
+    tlsVerify: false,
+  };
 }

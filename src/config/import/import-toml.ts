@@ -3,7 +3,7 @@ import { parse, TomlError } from 'smol-toml';
 import { parseConfig } from '../load.js';
 import { createPlace, type Draft, type Place } from './draft.js';
 import { settingOf } from './settings.js';
-import { ValueError } from './values.js';
+import { accepted, isUnset, ValueError } from './values.js';
 
 /** Something of the config.toml that is not in ours, and why. */
 export interface LeftOut {
@@ -62,11 +62,6 @@ function isTable(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof Date);
 }
 
-/** As `gitlab-runner register` writes what nobody has set: nothing is lost with it. */
-function isUnset(value: unknown): boolean {
-  return value === '' || value === 0 || value === false || (Array.isArray(value) && value.length === 0);
-}
-
 /** @param path in the words of `SETTINGS` @param shown with the number of the entry */
 function walk(
   table: Record<string, unknown>,
@@ -79,8 +74,8 @@ function walk(
   for (const [key, value] of Object.entries(table)) {
     const inner = path === '' ? key : `${path}.${key}`;
     const innerShown = shown === '' ? key : `${shown}.${key}`;
-    if (isUnset(value)) continue;
     const setting = settingOf(inner);
+    if ((setting?.unset ?? isUnset)(value)) continue;
     if (setting?.apply !== undefined) {
       const why = reasonAgainst(() => setting.apply?.(value, place, draft));
       if (why !== undefined) leftOut.push({ path: innerShown, why });
@@ -110,22 +105,27 @@ function createDraft(): Draft {
     const known = metrics.get(key);
     if (known !== undefined && !isDeepStrictEqual(known, value))
       throw new ValueError(`there is one for all entries, and an earlier entry has another (metrics.${key})`);
-    metrics.set(key, value);
+    metrics.set(key, accepted('metrics', key, value));
+  }
+  function query(text: string): void {
+    const colon = text.indexOf(':');
+    if (colon <= 0) throw new ValueError(`the query "${text.slice(0, 60)}" is not name:promql`);
+    const queries = (metrics.get('queries') ?? {}) as Record<string, string>;
+    const name = text.slice(0, colon);
+    const promql = text.slice(colon + 1);
+    if (queries[name] !== undefined && queries[name] !== promql)
+      throw new ValueError(`there is one set of queries for all entries, and "${name}" is another one already`);
+    accepted('metrics', 'queries', { [name]: promql });
+    metrics.set('queries', { ...queries, [name]: promql });
   }
   return {
     concurrent: undefined,
     top: new Map(),
     metrics,
     metric,
-    query(text) {
-      const colon = text.indexOf(':');
-      if (colon <= 0) throw new ValueError(`the query "${text.slice(0, 60)}" is not name:promql`);
-      const queries = (metrics.get('queries') ?? {}) as Record<string, string>;
-      const name = text.slice(0, colon);
-      const promql = text.slice(colon + 1);
-      if (queries[name] !== undefined && queries[name] !== promql)
-        throw new ValueError(`there is one set of queries for all entries, and "${name}" is another one already`);
-      metrics.set('queries', { ...queries, [name]: promql });
+    queries(texts) {
+      const reasons = texts.flatMap((text) => reasonAgainst(() => query(text)) ?? []);
+      if (reasons.length > 0) throw new ValueError(reasons.join('; '));
     },
   };
 }
@@ -140,6 +140,16 @@ function assemble(draft: Draft, places: Place[], tokenFile: (entry: string) => s
     if (place.executor !== 'docker') {
       leftOut.push({ path: `runners[${String(index)}]`, why: `its executor is "${place.executor}", not "docker"` });
       return;
+    }
+    if (!place.entry.has('url')) {
+      leftOut.push({ path: `runners[${String(index)}]`, why: 'without a URL that can be used there is no entry' });
+      return;
+    }
+    if (place.docker.has('ca') && !place.tlsVerify) {
+      leftOut.push({
+        path: `runners[${String(index)}].docker.tls_verify`,
+        why: "it is off, and here the certificate of the engine is always verified: against the directory's ca.pem",
+      });
     }
     const name = uniqueName(place.entry.get('name'), names);
     const engine = engineFor(place, engines, name);
@@ -191,10 +201,10 @@ function engineConfig({ name, place }: { name: string; place: Place }, capacity:
     ...(name === 'local' ? {} : { pools: [name] }),
     // gitlab-runner pulls always unless told otherwise.
     ...(settings['pullPolicy'] === undefined ? { pullPolicy: ['always'] } : {}),
-    // There services are privileged with the build unless they are named apart.
-    ...(settings['privileged'] === true && settings['servicesPrivileged'] === undefined
-      ? { servicesPrivileged: true }
-      : {}),
+    // There services are privileged with the build unless they are named apart…
+    ...(settings['privileged'] === true ? { servicesPrivileged: true } : {}),
+    // …and have none of its security options.
+    ...(settings['securityOpt'] === undefined ? {} : { servicesSecurityOpt: [] }),
     ...settings,
   };
 }

@@ -1,14 +1,17 @@
 import type { Draft, Place } from './draft.js';
 import {
+  accepted,
   asBoolean,
   asEnvironment,
   asList,
   asNumber,
   asPorts,
   asScalars,
-  asSeconds,
   asServerLevel,
+  asServiceWait,
   asText,
+  isEmpty,
+  ValueError,
 } from './values.js';
 
 /**
@@ -22,7 +25,9 @@ export interface Setting {
   to?: string;
   /** How the two differ, or why there is none. */
   note?: string;
-  /** @throws ValueError when the value cannot be taken over */
+  /** Values with which nothing is lost; default: what Go has for a setting that nobody made. */
+  unset?: (value: unknown) => boolean;
+  /** @throws ValueError when the value, or a part of it, cannot be taken over */
   apply?: (value: unknown, place: Place, draft: Draft) => void;
 }
 
@@ -32,7 +37,7 @@ function engine(key: string, to: string, read: (value: unknown) => unknown, note
     key: `runners.docker.${key}`,
     to: `engines[].${to}`,
     ...(note === undefined ? {} : { note }),
-    apply: (value, place) => place.engine.set(to, read(value)),
+    apply: (value, place) => place.engine.set(to, accepted('engines', to, read(value))),
   };
 }
 
@@ -41,7 +46,7 @@ function entry(key: string, to: string, read: (value: unknown) => unknown, note?
     key: `runners.${key}`,
     to: `gitlab[].${to}`,
     ...(note === undefined ? {} : { note }),
-    apply: (value, place) => place.entry.set(to, read(value)),
+    apply: (value, place) => place.entry.set(to, accepted('gitlab', to, read(value))),
   };
 }
 
@@ -49,19 +54,34 @@ function none(key: string, note: string): Setting {
   return { key, note };
 }
 
+/** Where 0 or false is an answer of its own and not what nobody has set. */
+function said(setting: Setting): Setting {
+  return { ...setting, unset: isEmpty };
+}
+
+/** Where ours is always on. */
+function alwaysOn(setting: Setting): Setting {
+  return { ...setting, unset: (value) => value === true };
+}
+
+/** `cpus = "0"`: no limit. */
+function withoutZero(setting: Setting): Setting {
+  return { ...setting, unset: (value) => value === 0 || (typeof value === 'string' && Number(value) === 0) };
+}
+
 const GLOBAL: Setting[] = [
   {
     key: 'concurrent',
     to: 'engines[].capacity',
     note: 'of each engine; several engines together may run more',
-    apply: (value, _place, draft) => (draft.concurrent = asNumber(value)),
+    apply: (value, _place, draft) => (draft.concurrent = accepted('engines', 'capacity', asNumber(value))),
   },
   none('check_interval', 'a GitLab that does not hold the request is asked every second at most'),
   {
     key: 'log_level',
     to: 'log.level',
     note: '`warning` is `warn`; `fatal` and `panic` are `error`',
-    apply: (value, _place, draft) => draft.top.set('log', { level: asServerLevel(value) }),
+    apply: (value, _place, draft) => draft.top.set('log', { level: accepted('log', 'level', asServerLevel(value)) }),
   },
   none('log_format', 'the log is JSON lines'),
   none('sentry_dsn', 'faults are in the log and in the metrics'),
@@ -70,7 +90,8 @@ const GLOBAL: Setting[] = [
     key: 'listen_address',
     to: 'metricsServer.listenAddress',
     note: 'names of the metrics differ: see operations.md',
-    apply: (value, _place, draft) => draft.top.set('metricsServer', { listenAddress: asPorts(value) }),
+    apply: (value, _place, draft) =>
+      draft.top.set('metricsServer', { listenAddress: accepted('metricsServer', 'listenAddress', asPorts(value)) }),
   },
   none('shutdown_timeout', 'SIGTERM hands running jobs over within 10 s and SIGQUIT drains, so no job is given up'),
   none('labels', 'GitLab is told no labels'),
@@ -80,7 +101,12 @@ const GLOBAL: Setting[] = [
 ];
 
 const RUNNER: Setting[] = [
-  entry('name', 'name', asText, 'made a short lower-case name'),
+  {
+    key: 'runners.name',
+    to: 'gitlab[].name',
+    note: 'made a short lower-case name',
+    apply: (value, place) => place.entry.set('name', asText(value)),
+  },
   entry('url', 'url', asText, '`$ENV` references are not followed'),
   {
     key: 'runners.token',
@@ -104,7 +130,7 @@ const RUNNER: Setting[] = [
     key: 'runners.limit',
     to: 'gitlab[].limit',
     note: '0 becomes `concurrent`',
-    apply: (value, place) => (place.limit = asNumber(value)),
+    apply: (value, place) => (place.limit = accepted('gitlab', 'limit', asNumber(value))),
   },
   none('runners.request_concurrency', 'one request at a time; the next follows a job at once'),
   none('runners.strict_check_interval', 'the next request follows a job at once'),
@@ -124,10 +150,20 @@ const RUNNER: Setting[] = [
   {
     key: 'runners.builds_dir',
     to: 'engines[].buildsDirectory',
-    apply: (value, place) => place.engine.set('buildsDirectory', asText(value)),
+    apply: (value, place) => place.engine.set('buildsDirectory', accepted('engines', 'buildsDirectory', asText(value))),
   },
   none('runners.cache_dir', 'caches are kept in the store'),
-  entry('environment', 'environment', asEnvironment),
+  {
+    key: 'runners.environment',
+    to: 'gitlab[].environment',
+    note: 'but for lines that are no `KEY=value`, or whose key is no name of a variable',
+    apply: (value, place) => {
+      const { variables, refused } = asEnvironment(value);
+      place.entry.set('environment', variables);
+      if (refused.length > 0)
+        throw new ValueError(`no variable of a shell, and left out alone: ${refused.join(', ')} (gitlab.environment)`);
+    },
+  },
   entry('clone_url', 'cloneUrl', asText),
   entry('pre_get_sources_script', 'preGetSourcesScript', asText),
   entry('pre_clone_script', 'preGetSourcesScript', asText, 'the older name'),
@@ -141,10 +177,12 @@ const RUNNER: Setting[] = [
     'runners.debug_trace_disabled',
     'a debug trace is masked like any other, and GitLab shows it to maintainers only',
   ),
-  none('runners.safe_directory_checkout', 'always so in the helper container'),
+  alwaysOn(none('runners.safe_directory_checkout', 'always so in the helper container')),
   none('runners.clean_git_config', 'every job has a fresh builds volume'),
-  none('runners.custom_build_dir.enabled', 'always on: GIT_CLONE_PATH below the builds directory is followed'),
-  none('runners.feature_flags.*', 'there are no feature flags; what they choose is as docs/gitlab.md says'),
+  alwaysOn(
+    none('runners.custom_build_dir.enabled', 'always on: GIT_CLONE_PATH below the builds directory is followed'),
+  ),
+  said(none('runners.feature_flags.*', 'there are no feature flags; what they choose is as docs/gitlab.md says')),
   none('runners.artifact.upload_timeout', 'uploads go on for as long as GitLab keeps the job open'),
   none('runners.artifact.response_header_timeout', 'uploads go on for as long as GitLab keeps the job open'),
   {
@@ -163,13 +201,13 @@ const RUNNER: Setting[] = [
     key: 'runners.referees.metrics.queries',
     to: 'metrics.queries',
     note: 'a selector by machine instead of by host; one set for all entries',
-    apply: (value, _place, draft) => asList(value).forEach((query) => draft.query(query)),
+    apply: (value, _place, draft) => draft.queries(asList(value)),
   },
   {
     key: 'runners.referees.metrics.metric_queries',
     to: 'metrics.queries',
     note: 'gitlab-runner documents this name and reads the other',
-    apply: (value, _place, draft) => asList(value).forEach((query) => draft.query(query)),
+    apply: (value, _place, draft) => draft.queries(asList(value)),
   },
   none('runners.monitoring.*', 'queue times are in `holdfast_job_queue_duration_seconds`'),
   none(
@@ -177,7 +215,7 @@ const RUNNER: Setting[] = [
     'caches are kept in the store: `store.directory` or `store.s3`, for all workers that share it',
   ),
   none('runners.cache.Path', '`store.s3.prefix` is for everything in the store'),
-  none('runners.cache.Shared', 'caches are per project and shared by all workers of the store'),
+  alwaysOn(none('runners.cache.Shared', 'caches are per project and shared by all workers of the store')),
   none('runners.cache.MaxUploadedArchiveSize', 'caches have no limit of size'),
   none('runners.cache.s3.*', 'set `store.s3`: it holds traces and artifacts too'),
   none('runners.cache.gcs.*', 'there is no such store; Google speaks the S3 protocol with interoperability keys'),
@@ -193,7 +231,7 @@ const DOCKER: Setting[] = [
   {
     key: 'runners.docker.host',
     to: 'engines[].docker.host',
-    apply: (value, place) => place.docker.set('host', asText(value)),
+    apply: (value, place) => place.docker.set('host', accepted('engines.docker', 'host', asText(value))),
   },
   {
     key: 'runners.docker.tls_cert_path',
@@ -204,7 +242,11 @@ const DOCKER: Setting[] = [
       for (const name of ['ca', 'cert', 'key']) place.docker.set(name, `${directory}/${name}.pem`);
     },
   },
-  none('runners.docker.tls_verify', 'a certificate is always verified'),
+  {
+    key: 'runners.docker.tls_verify',
+    note: 'with `tls_cert_path` the certificate is always verified',
+    apply: (value, place) => (place.tlsVerify = asBoolean(value)),
+  },
   engine('image', 'defaultImage', asText),
   engine('helper_image', 'helperImage', asText, "any image with sh and git, as alpine/git; GitLab's helper works too"),
   none('runners.docker.helper_image_flavor', 'name the image: `engines[].helperImage`'),
@@ -218,10 +260,15 @@ const DOCKER: Setting[] = [
   engine('allowed_privileged_services', 'allowedPrivilegedServices', asList),
   engine('disable_entrypoint_overwrite', 'disableEntrypointOverwrite', asBoolean),
   engine('privileged', 'privileged', asBoolean, 'without `services_privileged` it is set for services too'),
-  engine('services_privileged', 'servicesPrivileged', asBoolean),
+  said(engine('services_privileged', 'servicesPrivileged', asBoolean)),
   engine('cap_add', 'capAdd', asList),
   engine('cap_drop', 'capDrop', asList),
-  engine('security_opt', 'securityOpt', asList, 'a seccomp profile is given as its JSON text, not as a file'),
+  engine(
+    'security_opt',
+    'securityOpt',
+    asList,
+    'services get none of them, as there; a seccomp profile is given as its JSON text, not as a file',
+  ),
   engine('services_security_opt', 'servicesSecurityOpt', asList),
   engine('user', 'user', asText),
   engine('userns_mode', 'usernsMode', asText),
@@ -232,14 +279,14 @@ const DOCKER: Setting[] = [
   engine('memory', 'memory', asText),
   engine('memory_swap', 'memorySwap', asText),
   engine('memory_reservation', 'memoryReservation', asText),
-  engine('cpus', 'cpus', (value) => asNumber(value)),
+  withoutZero(engine('cpus', 'cpus', asNumber)),
   engine('cpuset_cpus', 'cpusetCpus', asText),
   engine('cpuset_mems', 'cpusetMems', asText),
   engine('cpu_shares', 'cpuShares', asNumber),
   engine('service_memory', 'serviceMemory', asText),
   engine('service_memory_swap', 'serviceMemorySwap', asText),
   engine('service_memory_reservation', 'serviceMemoryReservation', asText),
-  engine('service_cpus', 'serviceCpus', asNumber),
+  withoutZero(engine('service_cpus', 'serviceCpus', asNumber)),
   engine('service_cpuset_cpus', 'serviceCpusetCpus', asText),
   engine('service_cpu_shares', 'serviceCpuShares', asNumber),
   none('runners.docker.service_cgroup_parent', '`engines[].cgroupParent` is for services too'),
@@ -286,8 +333,13 @@ const DOCKER: Setting[] = [
   ),
   none('runners.docker.cache_dir', 'caches are kept in the store'),
   none('runners.docker.disable_cache', 'there are no cache volumes'),
-  engine('wait_for_services_timeout', 'serviceWait', asSeconds, 'seconds; negative: set it to 0'),
-  engine('services_limit', 'servicesLimit', asNumber),
+  engine(
+    'wait_for_services_timeout',
+    'serviceWait',
+    asServiceWait,
+    'in seconds; a negative one, not to wait, is `0s` here',
+  ),
+  said(engine('services_limit', 'servicesLimit', asNumber)),
   none('runners.docker.services.*', 'services are named by jobs: `default: services:` in .gitlab-ci.yml'),
   engine('container_labels', 'containerLabels', (value) => asScalars(value, asText)),
   none('runners.docker.log_options', 'the log of a container is how the trace is kept, so it is fixed'),

@@ -1,8 +1,30 @@
+import type { z } from 'zod';
+import { toProblems } from '../../job/problems.js';
+import { SETTING_SCHEMAS } from '../schema.js';
+
 /** Values of a config.toml in the form that ours has. */
 
 /** What of a value cannot be taken over; the message is for a person. */
 export class ValueError extends Error {
   override readonly name = 'ValueError';
+}
+
+/** As `gitlab-runner register` writes what nobody has set. */
+export function isUnset(value: unknown): boolean {
+  return value === 0 || value === false || isEmpty(value);
+}
+
+export function isEmpty(value: unknown): boolean {
+  return value === '' || (Array.isArray(value) && value.length === 0);
+}
+
+/** @throws ValueError when our configuration would not have it at that place */
+export function accepted<T>(place: keyof typeof SETTING_SCHEMAS, key: string, value: T): T {
+  const schemas: Record<string, z.ZodType> = SETTING_SCHEMAS[place];
+  const parsed = schemas[key]?.safeParse(value);
+  if (parsed?.success !== false) return value;
+  const [problem] = toProblems(parsed.error, () => []);
+  throw new ValueError(`${problem?.message ?? 'it is not valid'} (${place}.${key})`);
 }
 
 export function asText(value: unknown): string {
@@ -27,11 +49,10 @@ export function asList(value: unknown): string[] {
   return (Array.isArray(value) ? (value as unknown[]) : [value]).map(asText);
 }
 
-export function asSeconds(value: unknown): string {
+export function asServiceWait(value: unknown): string {
   const seconds = asNumber(value);
-  if (seconds < 0) throw new ValueError('a negative time means not to wait: set engines[].serviceWait to 0');
-  // gitlab-protocol section 5.6: 0 is the default.
-  return `${String(seconds === 0 ? 30 : seconds)}s`;
+  // gitlab-protocol section 5.6: 0 is the default, and a negative time is none.
+  return `${String(seconds === 0 ? 30 : Math.max(seconds, 0))}s`;
 }
 
 export function asScalars<T>(value: unknown, read: (item: unknown) => T): Record<string, T> {
@@ -39,15 +60,21 @@ export function asScalars<T>(value: unknown, read: (item: unknown) => T): Record
   return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, read(item)]));
 }
 
-/** `["KEY=value"]` */
-export function asEnvironment(value: unknown): Record<string, string> {
-  return Object.fromEntries(
-    asList(value).map((line) => {
-      const equals = line.indexOf('=');
-      if (equals <= 0) throw new ValueError('it has a line that is not KEY=value');
-      return [line.slice(0, equals), line.slice(equals + 1)];
-    }),
-  );
+/**
+ * `["KEY=value"]`
+ * @returns also which lines cannot be variables, by name or number: the values may be secret
+ */
+export function asEnvironment(value: unknown): { variables: Record<string, string>; refused: string[] } {
+  const variables: Record<string, string> = {};
+  const refused: string[] = [];
+  asList(value).forEach((line, index) => {
+    const equals = line.indexOf('=');
+    const [key, text] = [line.slice(0, Math.max(equals, 0)), line.slice(equals + 1)];
+    if (equals <= 0) refused.push(`line ${String(index + 1)}`);
+    else if (!SETTING_SCHEMAS.gitlab.environment.safeParse({ [key]: text }).success) refused.push(`"${key}"`);
+    else variables[key] = text;
+  });
+  return { variables, refused };
 }
 
 /** `:9252` listens everywhere. */

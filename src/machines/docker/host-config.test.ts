@@ -67,6 +67,8 @@ describe('the bounds of a container', () => {
     const ofService = hostConfig(limits, service);
     expect(ofService).toMatchObject({ Memory: 64 * 1024 ** 2, NanoCpus: 5e8, CpusetCpus: '1', CpuShares: 100 });
     expect(ofService).not.toHaveProperty('MemorySwap');
+    expect(hostConfig(settings({ memorySwap: '-1' }), build)).toMatchObject({ MemorySwap: -1 });
+    expect(hostConfig(settings({ serviceMemorySwap: -1 }), service)).toMatchObject({ MemorySwap: -1 });
   });
 
   it('have capabilities, security options, groups and the rest as configured', () => {
