@@ -97,6 +97,26 @@ describe('jobs/request', () => {
     expect(json(last().body)).not.toHaveProperty('last_update');
   });
 
+  it('hands a job over that is too large, as far as it may be read: GitLab is to be told', async () => {
+    const body = `{"id":1,"token":"x","variables":[{"key":"A","value":"${'x'.repeat(17 * 1024 * 1024)}"}]}`;
+    const api = await open(() => ({ status: 201, headers: { 'content-type': 'application/json' }, body }));
+
+    const outcome = await api.requestJob();
+
+    expect(outcome.kind === 'job' && outcome.body.length).toBe(16 * 1024 * 1024);
+  });
+
+  it.each([
+    [{ 'content-type': 'text/html' }, '<html>'],
+    [{ 'content-type': 'application/json' }, '<html>'],
+    [{ 'content-type': 'application/json' }, '{"id":"1"}'],
+    [{}, '{"id":1,"token":"x"}'],
+  ])('takes no 201 for a job that is none: %j %s', async (headers, body) => {
+    const api = await open(() => ({ status: 201, headers, body }));
+
+    expect(await api.requestJob()).toMatchObject({ kind: 'unavailable', answered: true });
+  });
+
   it.each([
     [
       { status: 403, body: '{"message":"403 Forbidden"}' },

@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import { errorText, parseJson, saidBy, unavailableOf } from './answers.js';
+import { errorText, parseJson, saidBy, unavailableOf, type Answered } from './answers.js';
+import { MAX_JSON_BYTES, readBoundedJson } from './bounded-json.js';
 import { contentRange, dateMs, headerOf, sizeOfRange } from './headers.js';
 import { openArchive } from './download.js';
 import type { Answer, Call, Endpoint, Http } from './http.js';
@@ -16,6 +17,7 @@ import {
   type UploadArtifactOutcome,
   type VerifyOutcome,
 } from './outcomes.js';
+import { identityOf } from './payload/index.js';
 import { sendArtifact, type ArtifactUpload } from './upload.js';
 
 /** GitLab's runner API with one runner token (gitlab-protocol section 1). One call is one request: callers decide on repeats. */
@@ -62,8 +64,6 @@ const POLL_TIMEOUT_MS = 75_000;
 const UPDATE_TIMEOUT_MS = 20_000;
 const RESET_TIMEOUT_MS = 60_000;
 const PATCH_TIMEOUT_MS = 30_000;
-/** A payload; hostile ones are judged by the schema, not here. */
-const MAX_PAYLOAD_BYTES = 64 * 1024 * 1024;
 
 const Renewed = z.object({ token: z.string().regex(/^[\x21-\x7e]{8,1000}$/), token_expires_at: z.string().nullish() });
 const Verified = z.object({ id: z.number().nullish(), token_expires_at: z.string().nullish() });
@@ -130,14 +130,18 @@ export function createGitlabClient(options: ClientOptions): GitlabClient {
         }),
         headers: { ...JSON_HEADERS, 'runner-token': token },
         timeoutMs: POLL_TIMEOUT_MS,
-        maxAnswerBytes: MAX_PAYLOAD_BYTES,
+        // The beginning of one that is too large says whose job it is.
+        maxAnswerBytes: MAX_JSON_BYTES,
+        cutAnswer: true,
         signal,
       });
       if (answer.kind === 'broken') return unavailable(answer);
       const next = headerOf(answer.headers, 'x-gitlab-last-update') ?? null;
       switch (answer.status) {
         case 201:
-          return { kind: 'job', body: answer.body, lastUpdate: next };
+          return isJob(answer)
+            ? { kind: 'job', body: answer.body, lastUpdate: next }
+            : { ...unavailable(answer), reason: 'status 201 without a job: is there a proxy between?' };
         case 204:
           return { kind: 'none', lastUpdate: next };
         case 403:
@@ -228,6 +232,15 @@ function jobApi(
     downloadArtifact: (signal) => openArchive(http, { id, token }, signal),
     uploadArtifact: (artifact, signal) => sendArtifact(http, { id, token }, artifact, signal),
   };
+}
+
+/** gitlab-protocol section 1.1. One that is a job, but none that can be run, is for the intake to refuse. */
+function isJob({ headers, body }: Answered): boolean {
+  if (!/^application\/json\b/i.test(headerOf(headers, 'content-type') ?? '')) return false;
+  const read = readBoundedJson(body);
+  if (read.kind === 'none') return false;
+  const { jobId, token } = identityOf(read.kind === 'json' ? read.value : read.head);
+  return jobId !== undefined && token !== undefined;
 }
 
 const JSON_HEADERS = { 'content-type': 'application/json', accept: 'application/json' };

@@ -25,6 +25,8 @@ export interface Call {
   /** From the first byte sent to the last byte read. */
   timeoutMs: number;
   maxAnswerBytes?: number;
+  /** What is larger is cut there, not refused: its beginning may be all that is needed. */
+  cutAnswer?: boolean;
   signal?: AbortSignal | undefined;
 }
 
@@ -59,7 +61,7 @@ export interface Http {
    * @param url as of `send`
    * @throws as `send`
    */
-  open(call: Omit<Call, 'body' | 'maxAnswerBytes'>, url?: URL): Promise<OpenAnswer>;
+  open(call: Omit<Call, 'body' | 'maxAnswerBytes' | 'cutAnswer'>, url?: URL): Promise<OpenAnswer>;
   close(): Promise<void>;
 }
 
@@ -135,7 +137,7 @@ async function exchange(agent: Agent, url: URL, call: Call, signal: AbortSignal)
     kind: 'answer',
     status: statusCode,
     headers,
-    body: await readBody(body, call.maxAnswerBytes ?? MAX_ANSWER_BYTES),
+    body: await readBody(body, call),
   };
 }
 
@@ -151,18 +153,21 @@ function standardHeaders(call: Pick<Call, 'headers'>): Record<string, string> {
   return { 'user-agent': USER_AGENT, 'x-request-id': randomUUID().replaceAll('-', ''), ...call.headers };
 }
 
-async function readBody(body: Dispatcher.ResponseData['body'], maxBytes: number): Promise<Buffer> {
+async function readBody(
+  body: Dispatcher.ResponseData['body'],
+  { maxAnswerBytes = MAX_ANSWER_BYTES, cutAnswer = false }: Call,
+): Promise<Buffer> {
   const chunks: Buffer[] = [];
   let bytes = 0;
   for await (const chunk of body as AsyncIterable<Buffer>) {
     bytes += chunk.length;
-    if (bytes > maxBytes) {
-      body.destroy();
-      throw new Error(`the answer is larger than ${String(maxBytes)} bytes`);
-    }
     chunks.push(chunk);
+    if (bytes <= maxAnswerBytes) continue;
+    body.destroy();
+    if (cutAnswer) break;
+    throw new Error(`the answer is larger than ${String(maxAnswerBytes)} bytes`);
   }
-  return Buffer.concat(chunks);
+  return Buffer.concat(chunks, Math.min(bytes, maxAnswerBytes));
 }
 
 /** A deadline for the whole exchange that leaves nothing behind on a long-lived signal. */

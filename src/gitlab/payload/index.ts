@@ -14,14 +14,17 @@ export type ReadJobPayload =
 export function readJobPayload(raw: unknown): ReadJobPayload {
   const read = JobPayloadSchema.safeParse(raw);
   if (read.success) return { ok: true, payload: read.data };
+  return { ok: false, ...identityOf(raw), problems: toProblems(read.error, () => []) };
+}
+
+/** Whose job it is, as far as it can be read, whatever the rest is like. */
+export function identityOf(raw: unknown): { jobId?: number; token?: string } {
   const { id, token } = JobPayloadSchema.shape;
   const given: Record<string, unknown> = typeof raw === 'object' && raw !== null ? { ...raw } : {};
   const jobId = id.safeParse(given['id']);
   const jobToken = token.safeParse(given['token']);
   return {
-    ok: false,
     ...(jobId.success ? { jobId: jobId.data } : {}),
     ...(jobToken.success ? { token: jobToken.data } : {}),
-    problems: toProblems(read.error, () => []),
   };
 }

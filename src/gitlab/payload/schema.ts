@@ -9,8 +9,10 @@ import { z } from 'zod';
 const MAX_TEXT = 1024 * 1024;
 const MAX_ENTRIES = 10_000;
 
+/** Well-formed: half a surrogate pair can be in JSON, but in no file, address or name. */
 const Text = z
   .string()
+  .overwrite((text) => text.toWellFormed())
   .max(MAX_TEXT, { error: `must not be longer than ${String(MAX_TEXT)} characters` })
   .refine((text) => !text.includes('\0'), { error: 'must not hold null bytes' });
 
@@ -23,10 +25,26 @@ function optional<T extends z.ZodType>(schema: T) {
 
 function list<T extends z.ZodType>(schema: T) {
   return z
-    .array(schema)
+    .array(z.unknown())
     .max(MAX_ENTRIES)
     .nullish()
-    .transform((value) => value ?? []);
+    .transform((values, context) => readEach(schema, values ?? [], context));
+}
+
+/** Only up to the first wrong entry: ten thousand lists of ten thousand wrong entries would be problems for gigabytes. */
+function readEach<T extends z.ZodType>(schema: T, values: unknown[], context: z.RefinementCtx): z.output<T>[] {
+  const entries: z.output<T>[] = [];
+  for (const [index, value] of values.entries()) {
+    const read = schema.safeParse(value);
+    if (!read.success) {
+      for (const { path, message } of read.error.issues) {
+        context.addIssue({ code: 'custom', path: [index, ...path], message });
+      }
+      return z.NEVER;
+    }
+    entries.push(read.data);
+  }
+  return entries;
 }
 
 const flag = z
