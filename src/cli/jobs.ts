@@ -41,6 +41,11 @@ function positiveInteger(text: string): number {
   throw new UsageError(`--limit "${text}" is not a number from 1 to 999999`);
 }
 
+function reasonOf({ state, failureReason, unknownKey }: JobSummary): string {
+  const reason = state === 'failed' ? (failureReason ?? '') : '';
+  return [reason, ...(unknownKey === undefined ? [] : [`sealed with unknown key "${unknownKey}"`])].join(' ').trim();
+}
+
 function table(jobs: JobSummary[]): string {
   if (jobs.length === 0) return 'no jobs\n';
   const rows = [
@@ -51,7 +56,7 @@ function table(jobs: JobSummary[]): string {
       job.metrics ?? '',
       job.project ?? '',
       job.queuedAt.slice(0, 19).replace('T', ' '),
-      job.state === 'failed' ? (job.failureReason ?? '') : '',
+      reasonOf(job),
     ]),
   ];
   return `${inColumns(rows)}\n`;

@@ -37,6 +37,13 @@ it('says each outage of an engine once while the job waits, and ends when the jo
   expect(texts[0]).toMatch(/^waiting: Engine "local" is out of rotation since 2026-01-01T00:00/);
 });
 
+it('says once what else holds it up', async () => {
+  const hindrances = ['No engine serves pool "x".'];
+  const texts = await said([{ state: 'pending', hindrances }, { state: 'pending', hindrances }, { state: 'running' }]);
+
+  expect(texts).toEqual(['waiting: No engine serves pool "x".']);
+});
+
 it('ends with the wait for the job', async () => {
   expect(await said([{ state: 'pending' }], AbortSignal.timeout(20))).toEqual([]);
 });

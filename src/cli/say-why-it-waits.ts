@@ -4,7 +4,7 @@ import { describeOutage } from '../contracts/engine-outage.js';
 
 const LOOK_MS = 5_000;
 
-/** While a job waits for a machine: why, as far as engines are to blame for it. Says each outage once. Ends with the wait or the signal. */
+/** While a job waits for a machine: why, as far as it is known. Says each reason once. Ends with the wait or the signal. */
 export async function sayWhyItWaits(
   job: Pick<JobHandle, 'status'>,
   options: { say: (text: string) => void; signal: AbortSignal; lookMs?: number },
@@ -14,11 +14,17 @@ export async function sayWhyItWaits(
   try {
     for (;;) {
       await delay(lookMs, undefined, { signal });
-      const { state, outages = [] } = await job.status();
+      const { state, outages = [], hindrances = [] } = await job.status();
       if (state !== 'pending' && state !== 'preparing') return;
-      for (const outage of outages) {
-        const which = [outage.engine, outage.worker, outage.since].join(' ');
-        if (!told.has(which)) say(`waiting: ${describeOutage(outage)}`);
+      const reasons = [
+        ...hindrances.map((text) => ({ which: text, text })),
+        ...outages.map((outage) => ({
+          which: [outage.engine, outage.worker, outage.since].join(' '),
+          text: describeOutage(outage),
+        })),
+      ];
+      for (const { which, text } of reasons) {
+        if (!told.has(which)) say(`waiting: ${text}`);
         told.add(which);
       }
     }

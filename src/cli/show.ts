@@ -1,7 +1,8 @@
 import type { Command } from 'commander';
 import type { JobFlight } from '../client.js';
 import { jobKeys } from '../store/keys.js';
-import { printJson, withClient, type CommonOptions } from './context.js';
+import { printJson, say, withClient, type CommonOptions } from './context.js';
+import { EXIT } from './exit-codes.js';
 import { describeLife } from './show-life.js';
 
 export function addShow(program: Command): void {
@@ -17,6 +18,11 @@ export function addShow(program: Command): void {
         // The store knows more than the workflow while a step still prints.
         return { ...known, traceBytes: (await client.store.size(jobKeys.trace(known.workflowId))) ?? known.traceBytes };
       });
+      // What is left is still told.
+      if (status.unknownKey !== undefined) {
+        say(`holdfast: ${status.summary}`);
+        process.exitCode = EXIT.usage;
+      }
       if (options.json === true) printJson(status);
       else process.stdout.write(`${describe(status)}life, in seconds since it was queued\n${describeLife(status)}`);
     });

@@ -13,6 +13,7 @@ import { closedResult } from './closed-result.js';
 import { readStatus } from './job-status.js';
 import { statusAfterReplay } from './replayed.js';
 import { readFlight, type JobFlight } from './life/job-flight.js';
+import { looking } from './looking.js';
 import { followTrace } from './trace-follower.js';
 import { guarded } from './reach.js';
 import { statusWhileWaiting } from './waiting.js';
@@ -52,12 +53,15 @@ export function createJobHandle(deps: JobHandleDeps, workflowId: string): JobHan
   const updateId = `result-${randomBytes(6).toString('hex')}`;
 
   async function isClosed(): Promise<boolean> {
-    return (await guarded(() => workflow.describe(), address)).status.name !== 'RUNNING';
+    return (
+      (await guarded(() => looking(temporal).workflow.getHandle(workflowId).describe(), address)).status.name !==
+      'RUNNING'
+    );
   }
 
   async function readNow(): Promise<JobStatus> {
     const status = await readStatus(deps, workflowId);
-    return await statusWhileWaiting(store, await statusAfterReplay(store, status));
+    return await statusWhileWaiting(deps, await statusAfterReplay(store, status));
   }
 
   return {

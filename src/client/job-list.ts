@@ -1,5 +1,6 @@
 import { type Client, type WorkflowExecutionInfo } from '@temporalio/client';
 import { CI_JOB_WORKFLOW, shortJobId, type JobState, type MetricsState } from '../contracts/names.js';
+import { isSealed, looking } from './looking.js';
 
 export interface JobFilter {
   state?: JobState;
@@ -16,6 +17,8 @@ export interface JobSummary {
   workflowId: string;
   /** Null: whoever started the workflow did not say it beside the job itself. */
   name: string | null;
+  /** The key that its name was sealed with, and its content too, where we do not have it. */
+  unknownKey?: string;
   state: JobState;
   failureReason: string | null;
   project: string | null;
@@ -50,7 +53,10 @@ export function toListQuery(filter: JobFilter): string {
 export async function listJobs(client: Client, filter: JobFilter = {}): Promise<JobSummary[]> {
   const limit = filter.limit ?? DEFAULT_LIMIT;
   const jobs: JobSummary[] = [];
-  for await (const info of client.workflow.list({ query: toListQuery(filter), pageSize: Math.min(limit, 200) })) {
+  for await (const info of looking(client).workflow.list({
+    query: toListQuery(filter),
+    pageSize: Math.min(limit, 200),
+  })) {
     jobs.push(toSummary(info));
     if (jobs.length >= limit) break;
   }
@@ -76,10 +82,12 @@ export function toSummary(info: ExecutionFacts): JobSummary {
     const value = attributes[name]?.[0];
     return typeof value === 'string' ? value : null;
   };
+  const name = info.memo?.[NAME_MEMO];
   return {
     id: shortJobId(info.workflowId),
     workflowId: info.workflowId,
-    name: typeof info.memo?.[NAME_MEMO] === 'string' ? info.memo[NAME_MEMO] : null,
+    name: typeof name === 'string' ? name : null,
+    ...(isSealed(name) ? { unknownKey: name.sealedWith } : {}),
     state: stateOf(info, text('HoldfastJobState')),
     failureReason: text('HoldfastFailureReason'),
     project: text('HoldfastProject'),

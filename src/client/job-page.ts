@@ -1,6 +1,7 @@
 import type { Client } from '@temporalio/client';
 import { executionInfoFromRaw } from '@temporalio/client/lib/helpers.js';
 import { listJobs, newestFirst, toListQuery, toSummary, type JobFilter, type JobSummary } from './job-list.js';
+import { looking } from './looking.js';
 import { flaggedByReplay } from './replay-flags.js';
 
 /** A page of the list of jobs. */
@@ -32,6 +33,7 @@ export async function listJobPage(client: Client, query: JobPageQuery): Promise<
 
 /** The SDK's own list cannot go on where an earlier request ended. */
 async function nextPage(client: Client, query: JobPageQuery): Promise<JobPage> {
+  const { loadedDataConverter } = looking(client).options;
   const answer = await client.workflowService.listWorkflowExecutions({
     namespace: client.options.namespace,
     query: toListQuery(query),
@@ -39,9 +41,7 @@ async function nextPage(client: Client, query: JobPageQuery): Promise<JobPage> {
     nextPageToken: Buffer.from(query.page ?? '', 'base64url'),
   });
   const infos = await Promise.all(
-    answer.executions.map((raw) =>
-      executionInfoFromRaw(raw, client.options.loadedDataConverter, undefined, client.options.namespace),
-    ),
+    answer.executions.map((raw) => executionInfoFromRaw(raw, loadedDataConverter, undefined, client.options.namespace)),
   );
   const found = infos.map(toSummary);
   // They have no place in Temporal's pages, so that they stand on the first.

@@ -25,7 +25,7 @@ export function createJobSource(deps: {
       return { ...page, jobs: await listAfterReplay(store, page.jobs, query.metrics) };
     },
     status: async (workflowId) =>
-      statusWhileWaiting(store, await statusAfterReplay(store, await readStatus(deps, workflowId))),
+      statusWhileWaiting(deps, await statusAfterReplay(store, await readStatus(deps, workflowId))),
     flight: (status) => readFlight(deps, status),
     resolve: (id) => guarded(() => resolveJobId(temporal, id), address),
   };

@@ -6,6 +6,7 @@ import type { Store } from '../store/store.js';
 import { closedResult } from './closed-result.js';
 import { JobNotFoundError } from './errors.js';
 import { toSummary, type JobSummary } from './job-list.js';
+import { looking } from './looking.js';
 import { guarded } from './reach.js';
 
 const STATUS_TIMEOUT_MS = 5_000;
@@ -25,13 +26,14 @@ export async function readStatus(sources: StatusSources, workflowId: string): Pr
   const { temporal, store, address } = sources;
   const workflow = temporal.workflow.getHandle(workflowId);
   const within = <T>(ms: number, work: () => Promise<T>) => temporal.withDeadline(Date.now() + ms, work);
-  const description = await guarded(() => within(STATUS_TIMEOUT_MS, () => workflow.describe()), address).catch(
-    (error: unknown) => {
-      throw error instanceof WorkflowNotFoundError
-        ? new JobNotFoundError(`There is no job ${workflowId}`, { cause: error })
-        : error;
-    },
-  );
+  const description = await guarded(
+    () => within(STATUS_TIMEOUT_MS, () => looking(temporal).workflow.getHandle(workflowId).describe()),
+    address,
+  ).catch((error: unknown) => {
+    throw error instanceof WorkflowNotFoundError
+      ? new JobNotFoundError(`There is no job ${workflowId}`, { cause: error })
+      : error;
+  });
   if (description.type !== CI_JOB_WORKFLOW) throw new JobNotFoundError(`There is no job ${workflowId}`);
   try {
     const patienceMs = description.status.name === 'RUNNING' ? STATUS_TIMEOUT_MS : CLOSED_STATUS_TIMEOUT_MS;
@@ -63,13 +65,17 @@ function statusOfFailed(summary: JobSummary, { failureReason, failureMessage }: 
 }
 
 function statusFromSummary(summary: JobSummary): JobStatus {
+  const { unknownKey } = summary;
   return {
     id: summary.id,
     workflowId: summary.workflowId,
     name: summary.name ?? summary.id,
     project: summary.project ?? '',
     pool: summary.pool ?? DEFAULT_POOL,
-    summary: 'No worker answered; this is what Temporal itself knows.',
+    summary:
+      unknownKey === undefined
+        ? 'No worker answered; this is what Temporal itself knows.'
+        : `Its content is sealed with key "${unknownKey}", which is not in the key file: add that key's line to the file of encryption.keyFile, here and for every worker.`,
     state: summary.state,
     failureReason: summary.failureReason as JobStatus['failureReason'],
     failureMessage: null,
@@ -88,5 +94,6 @@ function statusFromSummary(summary: JobSummary): JobStatus {
     attempts: 0,
     steps: [],
     artifacts: [],
+    ...(unknownKey === undefined ? {} : { unknownKey }),
   };
 }

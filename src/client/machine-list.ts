@@ -1,5 +1,6 @@
 import { WorkflowNotFoundError } from '@temporalio/client';
 import type { HoldfastClient } from '../client.js';
+import { looking } from './looking.js';
 import type { Engine, MachineSummary } from '../machines/engine.js';
 
 /** A live machine and why it lives. */
@@ -51,7 +52,7 @@ async function reasonOf(client: HoldfastClient, workflowId: string): Promise<Pic
 
 async function isOpen(client: HoldfastClient, workflowId: string): Promise<boolean> {
   try {
-    return (await client.temporal.workflow.getHandle(workflowId).describe()).status.name === 'RUNNING';
+    return (await looking(client.temporal).workflow.getHandle(workflowId).describe()).status.name === 'RUNNING';
   } catch (error) {
     if (error instanceof WorkflowNotFoundError) return false;
     throw error;

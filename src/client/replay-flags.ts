@@ -1,6 +1,7 @@
 import type { Client } from '@temporalio/client';
 import { jobOfReplay, REPLAY_METRICS_WORKFLOW } from '../contracts/names.js';
 import { quoted, toListQuery, toSummary, type JobFilter, type JobSummary } from './job-list.js';
+import { looking } from './looking.js';
 
 /** Ids in one question; a question to Temporal has a longest length. */
 const IDS_AT_ONCE = 50;
@@ -28,7 +29,7 @@ export async function flaggedByReplay(client: Client, filter: JobFilter, limit: 
   for (let from = 0; from < ids.size; from += IDS_AT_ONCE) {
     const some = [...ids].slice(from, from + IDS_AT_ONCE).map(quoted);
     const query = `${toListQuery(others)} AND WorkflowId IN (${some.join(', ')})`;
-    for await (const info of client.workflow.list({ query, pageSize: IDS_AT_ONCE })) {
+    for await (const info of looking(client).workflow.list({ query, pageSize: IDS_AT_ONCE })) {
       const job = toSummary(info);
       jobs.push({ ...job, flags: [...new Set([...job.flags, flag])] });
     }

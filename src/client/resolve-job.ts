@@ -2,6 +2,7 @@ import { WorkflowNotFoundError, type Client } from '@temporalio/client';
 import { CI_JOB_WORKFLOW, jobWorkflowId, shortJobId } from '../contracts/names.js';
 import { JobNotFoundError } from './errors.js';
 import { quoted } from './job-list.js';
+import { looking } from './looking.js';
 
 /** Temporal's largest page. */
 const PAGE_SIZE = 1_000;
@@ -27,7 +28,7 @@ export async function resolveJobId(client: Client, id: string): Promise<string> 
 
 export async function isJob(client: Client, workflowId: string): Promise<boolean> {
   try {
-    return (await client.workflow.getHandle(workflowId).describe()).type === CI_JOB_WORKFLOW;
+    return (await looking(client).workflow.getHandle(workflowId).describe()).type === CI_JOB_WORKFLOW;
   } catch (error) {
     if (error instanceof WorkflowNotFoundError) return false;
     throw error;
@@ -42,7 +43,7 @@ async function endingIn(client: Client, id: string, isGiven: boolean): Promise<s
   const among = isGiven ? " AND WorkflowId STARTS_WITH 'gitlab/'" : '';
   const query = `WorkflowType = ${quoted(CI_JOB_WORKFLOW)}${among}`;
   const found: string[] = [];
-  for await (const { workflowId } of client.workflow.list({ query, pageSize: PAGE_SIZE })) {
+  for await (const { workflowId } of looking(client).workflow.list({ query, pageSize: PAGE_SIZE })) {
     if (shortJobId(workflowId) === id) found.push(workflowId);
   }
   return found;

@@ -39,10 +39,15 @@ function encode(ring: KeyRing, payload: Payload): Payload {
 function decode(ring: KeyRing, payload: Payload): Payload {
   const { metadata, data } = payload;
   if (textOf(metadata?.['encoding']) !== ENCODING || data == null) return payload;
-  const opened = ring.decrypt(textOf(metadata?.[KEY_ID]), data);
+  const opened = ring.decrypt(keyIdOf(payload), data);
   const plain =
     textOf(metadata?.[COMPRESSION]) === 'deflate' ? inflateRawSync(opened, { maxOutputLength: MAX_INFLATED }) : opened;
   return proto.temporal.api.common.v1.Payload.decode(plain);
+}
+
+/** The key that a payload was sealed with. */
+export function keyIdOf({ metadata }: Payload): string {
+  return textOf(metadata?.[KEY_ID]);
 }
 
 function textOf(bytes: Uint8Array | undefined): string {

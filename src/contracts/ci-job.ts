@@ -60,6 +60,10 @@ export interface JobStatus {
   artifacts: ArtifactStatus[];
   /** While it waits for a machine: engines of its pool that take no jobs. Added by whoever asks; the workflow does not know. */
   outages?: EngineOutage[];
+  /** While it waits: what else keeps it from being taken up, a sentence each. Added by whoever asks. */
+  hindrances?: string[];
+  /** The key that it was sealed with, when whoever asks does not have it: most of the rest is not known. */
+  unknownKey?: string;
 }
 
 export interface StepStatus {

@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { WorkflowNotFoundError, type Client } from '@temporalio/client';
+import { looking } from '../client/looking.js';
 import type { JobStatus } from '../contracts/ci-job.js';
 import { CI_JOB_WORKFLOW, isFinalJobState, JOB_STATES, STATUS_QUERY } from '../contracts/names.js';
 import type { Engine, MachineSummary } from '../machines/engine.js';
@@ -69,7 +70,7 @@ export function createHousekeeping(deps: {
 
   async function isOpen(workflowId: string): Promise<boolean> {
     try {
-      return (await client.workflow.getHandle(workflowId).describe()).status.name === 'RUNNING';
+      return (await looking(client).workflow.getHandle(workflowId).describe()).status.name === 'RUNNING';
     } catch (error) {
       if (error instanceof WorkflowNotFoundError) return false;
       throw error; // not knowing is no reason to remove anything

@@ -2,8 +2,13 @@ import { randomBytes } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Client } from '@temporalio/client';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { NAME_MEMO } from '../../src/client/job-list.js';
 import { createHoldfastClient, JobNotFoundError, type HoldfastClient } from '../../src/client.js';
+import { listJobPage } from '../../src/client/job-page.js';
+import { parseKeyRing } from '../../src/codec/key-ring.js';
+import { createPayloadCodec } from '../../src/codec/payload-codec.js';
 import { parseConfig } from '../../src/config/load.js';
 import { CI_JOB_WORKFLOW, REPLAY_METRICS_WORKFLOW } from '../../src/contracts/names.js';
 import { until } from '../support/processes.js';
@@ -35,6 +40,21 @@ async function start(workflowId: string, type = CI_JOB_WORKFLOW): Promise<string
     workflowId,
     taskQueue: 'nobody',
     args: [{ version: 1, job: { script: ['true'] } }],
+  });
+  return workflowId;
+}
+
+/** By somebody whose key we do not have. */
+async function startSealed(workflowId: string, taskQueue = 'nobody'): Promise<string> {
+  const key = Buffer.alloc(32, 7).toString('base64');
+  const codec = createPayloadCodec(parseKeyRing(`theirs:${key}`));
+  const { connection } = world.client;
+  const theirs = new Client({ connection, dataConverter: { payloadCodecs: [codec] } });
+  await theirs.workflow.start(CI_JOB_WORKFLOW, {
+    workflowId,
+    taskQueue,
+    args: [{ version: 1, job: { script: ['true'] } }],
+    memo: { [NAME_MEMO]: 'secret', entry: 'main' },
   });
   return workflowId;
 }
@@ -96,5 +116,65 @@ describe('a job', () => {
     await expect(client.replayMetrics('nope')).rejects.toThrow('There is no job job/nope');
     await expect(client.jobToReplay('job/nope')).rejects.toThrow(JobNotFoundError);
     await expect(client.temporal.workflow.getHandle('replay-metrics/job/nope').describe()).rejects.toThrow();
+  });
+});
+
+describe('a job that was sealed with a key which is not here', () => {
+  it('does not take the others out of the lists', async () => {
+    const sealed = await startSealed(`job/${unique()}`);
+    await listed(sealed);
+    const jobs = await client.listJobs({ limit: 1000 });
+    const page = await listJobPage(client.temporal, {});
+
+    expect(jobs.length).toBeGreaterThan(1);
+    expect(jobs.find((job) => job.workflowId === sealed)).toMatchObject({ name: null, unknownKey: 'theirs' });
+    expect(page.jobs).toContainEqual(expect.objectContaining({ workflowId: sealed, unknownKey: 'theirs' }));
+  });
+
+  it('says which key and what to do', async () => {
+    const job = await client.job(await startSealed(`job/${unique()}`));
+    const status = await job.status();
+
+    expect(status).toMatchObject({ state: 'pending', unknownKey: 'theirs' });
+    expect(status.summary).toContain('sealed with key "theirs", which is not in the key file: add that key\'s line');
+    expect((await job.flight()).life.events.length).toBeGreaterThan(0);
+  });
+});
+
+describe('a job that waits', () => {
+  it('says that no worker can go on with it, and why', async () => {
+    const job = await client.job(await startSealed(`job/${unique()}`, world.taskQueue));
+    const told = async () => (await job.status()).hindrances?.[0] ?? '';
+
+    await until('the failed workflow task', async () => (await told()).includes('No worker can go on with it'));
+    expect(await told()).toContain('binary/encrypted');
+    await world.client.workflow.getHandle(job.workflowId).terminate();
+  });
+
+  it('says that no worker serves its queue', async () => {
+    const job = await client.job(await start(`job/${unique()}`));
+
+    expect((await job.status()).summary).toContain('No worker serves the task queue "nobody"');
+  });
+
+  it('says that no engine serves its pool', async () => {
+    const job = await world.start({ pool: 'tpyo' });
+    const { workflowId } = job.handle;
+    const status = async () => await (await client.job(workflowId)).status();
+
+    expect((await status()).hindrances).toEqual([expect.stringContaining('No engine serves pool "tpyo"')]);
+    await job.handle.terminate();
+  });
+
+  it('for an engine that is served says nothing of the kind', async () => {
+    let end: () => void = () => undefined;
+    const ended = new Promise<void>((resolve) => (end = resolve));
+    const provisionMachine = () => ended.then(() => Promise.reject(new Error('over')));
+    const job = await world.start({}, { provisionMachine });
+    const { workflowId } = job.handle;
+
+    expect((await (await client.job(workflowId)).status()).hindrances).toBeUndefined();
+    await job.handle.terminate();
+    end();
   });
 });

@@ -6,6 +6,7 @@ import type { ActivityLife, FlightEntry, JobLife } from '../../contracts/job-lif
 import { parseFlight } from '../../store/flight-entries.js';
 import { jobKeys } from '../../store/keys.js';
 import type { Store } from '../../store/store.js';
+import { looking } from '../looking.js';
 import { readActivities } from './activities.js';
 import { readEvents } from './events.js';
 import { createPayloadReader } from './read-history.js';
@@ -22,7 +23,7 @@ export async function readJobLife(
   const handle = temporal.workflow.getHandle(status.workflowId);
   const [history, description, flights] = await Promise.all([
     handle.fetchHistory(),
-    handle.describe(),
+    looking(temporal).workflow.getHandle(status.workflowId).describe(),
     readFlights(store, status.workflowId),
   ]);
   const reader = createPayloadReader(codec);

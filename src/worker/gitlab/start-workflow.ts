@@ -7,6 +7,7 @@ import {
 import { defineSearchAttributeKey } from '@temporalio/common';
 import proto from '@temporalio/proto';
 import { NAME_MEMO } from '../../client/job-list.js';
+import { looking } from '../../client/looking.js';
 import type { Activities } from '../../contracts/activities.js';
 import type { CiJobInput, Coordinator } from '../../contracts/ci-job.js';
 import type { JobSpec } from '../../contracts/job-spec.js';
@@ -61,7 +62,7 @@ export async function startGitlabJob(
 export async function hasWorkflow(client: Client, workflowId: string): Promise<boolean> {
   try {
     await client.connection.withDeadline(Date.now() + LIST_TIMEOUT_MS, () =>
-      client.workflow.getHandle(workflowId).describe(),
+      looking(client).workflow.getHandle(workflowId).describe(),
     );
     return true;
   } catch (error) {
@@ -74,7 +75,7 @@ export async function hasWorkflow(client: Client, workflowId: string): Promise<b
 export async function waitsForMachine(client: Client, workflowId: string): Promise<boolean> {
   const { status, typedSearchAttributes, raw } = await client.connection.withDeadline(
     Date.now() + LIST_TIMEOUT_MS,
-    () => client.workflow.getHandle(workflowId).describe(),
+    () => looking(client).workflow.getHandle(workflowId).describe(),
   );
   const isMade = raw.pendingActivities?.some(
     ({ activityType, state }) => activityType?.name === PROVISION && state === PENDING_ACTIVITY_STATE_STARTED,
@@ -100,7 +101,7 @@ export async function listOpenJobs(client: Client, pool: string): Promise<OpenJo
     ` AND HoldfastJobState IN ('pending', 'preparing', 'running', 'finishing')`;
   return await client.connection.withDeadline(Date.now() + LIST_TIMEOUT_MS, async () => {
     const jobs: OpenJob[] = [];
-    for await (const info of client.workflow.list({ query, pageSize: MAX_LISTED })) {
+    for await (const info of looking(client).workflow.list({ query, pageSize: MAX_LISTED })) {
       const entry = info.memo?.['entry'];
       jobs.push({
         workflowId: info.workflowId,

@@ -1,5 +1,6 @@
 import { isGrpcServiceError, type Client } from '@temporalio/client';
 import proto from '@temporalio/proto';
+import { looking } from '../../client/looking.js';
 import { STATUS_QUERY } from '../../contracts/names.js';
 
 /** An open workflow that is pinned to a version of the deployment. */
@@ -80,7 +81,7 @@ export function createDeployment(client: Client, taskQueue: string): Deployment 
       const query = `TemporalWorkerDeployment = '${name}' AND TemporalWorkflowVersioningBehavior = 'Pinned' AND ExecutionStatus = 'Running'${own}`;
       const found: PinnedWorkflow[] = [];
       // eslint-disable-next-line @typescript-eslint/no-deprecated -- the typed view leaves Temporal's own attributes out
-      for await (const { workflowId, searchAttributes } of client.workflow.list({ query, pageSize: 200 })) {
+      for await (const { workflowId, searchAttributes } of looking(client).workflow.list({ query, pageSize: 200 })) {
         const version = searchAttributes['TemporalWorkerDeploymentVersion']?.[0];
         if (typeof version !== 'string') continue;
         found.push({ workflowId, version: version.slice(name.length + 1) });
