@@ -12,7 +12,7 @@ const FAULT_WORDS: Record<Fault, string> = {
 };
 
 const EXIT_CODES: Record<keyof typeof EXIT, [cause: string, remedy: string]> = {
-  success: ['The job succeeded, or its failure is allowed (`allow_failure`)', 'Nothing'],
+  success: ['The job succeeded', 'Nothing'],
   usage: [
     'Wrong arguments, a job file or a configuration that is not valid, an id that is not known or was used before, a key file that cannot be read',
     'The message names each problem with its place; `--help` shows what a command takes',

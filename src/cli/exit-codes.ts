@@ -11,7 +11,7 @@ export const EXIT = {
   canceled: 130,
 } as const;
 
-/** `run` exits as the job did. An allowed failure is still the script's code: `run` is for people who look at it. */
+/** `run` exits as the job did. An allowed failure still has the script's code: what may go on without the job is its caller's to say. */
 export function exitCodeOf(result: CiJobResult): number {
   switch (result.state) {
     case 'success':
@@ -20,7 +20,6 @@ export function exitCodeOf(result: CiJobResult): number {
       return EXIT.canceled;
     case 'failed':
       if (result.failureReason === 'job_execution_timeout') return EXIT.jobTimeout;
-      if (result.allowedToFail) return EXIT.success;
       return result.failureReason === 'script_failure' && result.exitCode !== null
         ? result.exitCode
         : EXIT.systemFailure;

@@ -2,7 +2,7 @@ import { existsSync, readFileSync, statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { parse } from 'yaml';
 import { runningDev } from '../dev/dev-state.js';
-import { toProblems } from '../job/problems.js';
+import { inWords, toProblems } from '../job/problems.js';
 import { CONFIG_KEYS, ConfigSchema, type Config } from './schema.js';
 
 export class ConfigError extends Error {
@@ -87,7 +87,7 @@ function readYaml(path: string): unknown {
 
 /** @param where for messages */
 export function parseConfig(value: unknown, where: string, env: NodeJS.ProcessEnv = {}): Config {
-  const parsed = ConfigSchema.safeParse(value);
+  const parsed = ConfigSchema.safeParse(value, { error: inWords });
   if (!parsed.success) {
     const problems = toProblems(parsed.error, (path) => {
       const names = path.filter((segment) => typeof segment === 'string').join('.');

@@ -141,8 +141,9 @@ export type AllowFailure = { kind: 'never' } | { kind: 'always' } | { kind: 'exi
 export interface RetrySpec {
   /** Runs after the first one, 0 to 2 as in GitLab. */
   max: number;
-  /** Empty: any failure. */
   when: (FailureReason | 'always')[];
+  /** Of the script; one of these is enough, whatever `when` says. Absent in jobs of earlier versions. */
+  exitCodes?: number[];
 }
 
 /** Job files: timeout when none is given. */

@@ -1,10 +1,10 @@
 import { z } from 'zod';
 import type { JobProblem } from '../contracts/job-input.js';
 import { PULL_POLICIES } from '../contracts/job-spec.js';
-import { FAILURE_REASONS } from '../contracts/names.js';
+import { FAILURE_REASONS, type FailureReason } from '../contracts/names.js';
 import { REPORT_TYPES } from './artifact-types.js';
 import { parseDuration } from './durations.js';
-import { toProblems } from './problems.js';
+import { inWords, toProblems } from './problems.js';
 
 /**
  * The job file: the keywords and meanings of a job in `.gitlab-ci.yml`. This module runs in the workflow's sandbox too, so it
@@ -36,6 +36,20 @@ const Duration = z.union([Text, z.number()]).transform((value, context) => {
   return z.NEVER;
 });
 
+/** YAML 1.1, which GitLab reads, has more words for a boolean than JSON and YAML 1.2. */
+const WORDS_FOR_BOOLEAN: Record<string, boolean> = {
+  true: true,
+  yes: true,
+  on: true,
+  false: false,
+  no: false,
+  off: false,
+};
+const Flag = z.preprocess(
+  (value) => (typeof value === 'string' ? (WORDS_FOR_BOOLEAN[value.toLowerCase()] ?? value) : value),
+  z.boolean(),
+);
+
 const Name = z
   .string({ error: 'must be a variable name' })
   .regex(/^[A-Za-z_][A-Za-z0-9_]*$/, { error: 'is not a variable name: letters, digits and _ only, no digit first' });
@@ -50,10 +64,10 @@ const VariableEntry = z.union([
     value: VariableValue,
     description: Text.optional(),
     /** false: the value is taken as it is. */
-    expand: z.boolean().default(true),
+    expand: Flag.default(true),
     /** Ours: a job file has no project settings in which to mask a variable. */
-    masked: z.boolean().default(false),
-    file: z.boolean().default(false),
+    masked: Flag.default(false),
+    file: Flag.default(false),
   }),
 ]);
 
@@ -97,40 +111,67 @@ const ReportPaths = z.union([
 const Artifacts = z.strictObject({
   paths: Paths.default([]),
   exclude: Paths.default([]),
-  untracked: z.boolean().default(false),
+  untracked: Flag.default(false),
   when: When,
   expire_in: Text.optional(),
   name: Text.optional(),
   reports: z.partialRecord(z.enum(REPORT_TYPES), ReportPaths).default({}),
 });
 
+const CacheKey = z.union([NonEmpty, z.number().transform(String)], {
+  error: ({ input }) =>
+    typeof input === 'object' && input !== null
+      ? 'must be text; "files" and "prefix" are not supported: a cache is restored by its name, with no look into the sources'
+      : 'must be text that is not empty',
+});
+
 const Cache = z.strictObject({
-  key: NonEmpty.default('default'),
+  key: CacheKey.default('default'),
   fallback_keys: z.array(NonEmpty).max(5).default([]),
   paths: Paths.default([]),
-  untracked: z.boolean().default(false),
+  untracked: Flag.default(false),
   policy: Text.default('pull-push'),
   when: When,
 });
 
-const RETRY_WHEN = ['always', ...FAILURE_REASONS] as const;
-const RetryCount = z.number().int().min(0).max(2);
-const Retry = z.union([
-  RetryCount.transform((max) => ({ max, when: [] as (typeof RETRY_WHEN)[number][] })),
-  z.strictObject({
-    max: RetryCount.default(0),
-    when: z
-      .preprocess((value) => (typeof value === 'string' ? [value] : value), z.array(z.enum(RETRY_WHEN)))
-      .default([]),
-  }),
-]);
-
 const ExitCode = z.number().int().min(0).max(255);
-const AllowFailure = z.union([
-  z.boolean(),
-  z.strictObject({
-    exit_codes: z.preprocess((value) => (typeof value === 'number' ? [value] : value), z.array(ExitCode).min(1)),
-  }),
+const ExitCodes = z.preprocess((value) => (typeof value === 'number' ? [value] : value), z.array(ExitCode).min(1));
+const AllowFailure = z.union([Flag, z.strictObject({ exit_codes: ExitCodes })]);
+
+/**
+ * `retry:when` of GitLab that never comes about here: jobs that GitLab's scheduler, archive or API ended.
+ * https://docs.gitlab.com/ci/yaml/#retrywhen
+ */
+const RETRY_NEVER = [
+  'api_failure',
+  'archived_failure',
+  'data_integrity_failure',
+  'forward_deployment_failure',
+  'scheduler_failure',
+  'stale_schedule',
+  'unmet_prerequisites',
+] as const;
+/** GitLab's word for a job that was stuck or took too long; of these only the latter is known here. */
+const STUCK_OR_TIMEOUT = 'stuck_or_timeout_failure';
+const RETRY_WHEN = ['always', ...FAILURE_REASONS, STUCK_OR_TIMEOUT, ...RETRY_NEVER] as const;
+
+function toRetryReasons(words: readonly (typeof RETRY_WHEN)[number][]): ('always' | FailureReason)[] {
+  return words
+    .map((word) => (word === STUCK_OR_TIMEOUT ? 'job_execution_timeout' : word))
+    .filter((word) => !(RETRY_NEVER as readonly string[]).includes(word)) as ('always' | FailureReason)[];
+}
+
+const RetryCount = z.number().int().min(0).max(2);
+const RetryWhen = z.preprocess((value) => (typeof value === 'string' ? [value] : value), z.array(z.enum(RETRY_WHEN)));
+const Retry = z.union([
+  RetryCount.transform((max) => ({ max, when: ['always' as const], exitCodes: [] as number[] })),
+  z
+    .strictObject({ max: RetryCount.default(0), when: RetryWhen.optional(), exit_codes: ExitCodes.optional() })
+    .transform(({ max, when, exit_codes: exitCodes = [] }) => ({
+      max,
+      when: when === undefined ? (exitCodes.length === 0 ? ['always' as const] : []) : toRetryReasons(when),
+      exitCodes,
+    })),
 ]);
 
 const Source = z.strictObject({
@@ -143,7 +184,7 @@ const Source = z.strictObject({
   depth: z.number().int().min(0).default(20),
   strategy: z.enum(['clone', 'fetch', 'none', 'empty']).default('clone'),
   submodules: z
-    .union([z.boolean().transform((on) => (on ? 'normal' : 'none')), z.enum(['none', 'normal', 'recursive'])])
+    .union([Flag.transform((on) => (on ? 'normal' : 'none')), z.enum(['none', 'normal', 'recursive'])])
     .default('none'),
 });
 
@@ -160,8 +201,8 @@ export const JobFileSchema = z.strictObject({
   cache: z
     .preprocess((value) => (value === undefined || Array.isArray(value) ? value : [value]), z.array(Cache).max(4))
     .default([]),
-  retry: Retry.default({ max: 0, when: [] }),
-  interruptible: z.boolean().default(false),
+  retry: Retry.default({ max: 0, when: [], exitCodes: [] }),
+  interruptible: Flag.default(false),
   tags: z.array(NonEmpty).max(50).default([]),
   allow_failure: AllowFailure.default(false),
   pool: z
@@ -179,7 +220,7 @@ export function parseJobObject(input: unknown): ParsedJob {
   if (nesting(input, 0) > MAX_NESTING) {
     return { ok: false, problems: [{ path: '(job)', message: 'is nested too deeply' }] };
   }
-  const parsed = JobFileSchema.safeParse(input);
+  const parsed = JobFileSchema.safeParse(input, { error: inWords });
   if (parsed.success) return { ok: true, job: parsed.data };
   return { ok: false, problems: toProblems(parsed.error, keysAt) };
 }
@@ -206,7 +247,7 @@ const KEYS: Record<string, readonly string[]> = {
   artifacts: Object.keys(Artifacts.shape),
   'artifacts.reports': REPORT_TYPES,
   cache: Object.keys(Cache.shape),
-  retry: ['max', 'when'],
+  retry: ['max', 'when', 'exit_codes'],
   allow_failure: ['exit_codes'],
   source: Object.keys(Source.shape),
   variables: ['value', 'description', 'expand', 'masked', 'file'],

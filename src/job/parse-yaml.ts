@@ -1,16 +1,10 @@
-import { isMap, isPair, isScalar, isSeq, LineCounter, parseDocument, type Document, type Node } from 'yaml';
+import { isMap, isPair, isScalar, isSeq, LineCounter, parseDocument, visit, type Document, type Node } from 'yaml';
 import type { JobProblem } from '../contracts/job-input.js';
-import { parseJobObject, type ParsedJob } from './job-file.js';
+import { parseJobObject } from './job-file.js';
 
 /** Aliases may not blow a small file up into a large one. */
 const MAX_ALIASES = 100;
 const MAX_FILE_BYTES = 1024 * 1024;
-
-/** A job file's text; every problem with the line it stands in. */
-export function parseJobFile(text: string): ParsedJob {
-  const read = readJobFile(text);
-  return read.ok ? parseJobObject(read.value) : read;
-}
 
 /** The content of a valid job file, as it stands there: for a client, which checks again. */
 export function readJobFile(text: string): { ok: true; value: unknown } | { ok: false; problems: JobProblem[] } {
@@ -29,6 +23,7 @@ export function readJobFile(text: string): { ok: true; value: unknown } | { ok: 
       })),
     };
   }
+  keepNumbersAsWritten(document);
   let value: unknown;
   try {
     value = document.toJS({ maxAliasCount: MAX_ALIASES });
@@ -47,6 +42,21 @@ export function readJobFile(text: string): { ok: true; value: unknown } | { ok: 
   const parsed = parseJobObject(value);
   if (parsed.ok) return { ok: true, value };
   return { ok: false, problems: parsed.problems.map((problem) => withLine(problem, document, lines)) };
+}
+
+/** A variable is text: `2.0`, `0755` and numbers of twenty digits are what they look like. */
+function keepNumbersAsWritten(document: Document): void {
+  visit(document, {
+    Pair(_, { key, value }) {
+      if (!isScalar(key) || key.value !== 'variables' || !isMap(value)) return;
+      visit(value, {
+        Scalar(place, scalar) {
+          if (place !== 'key' && typeof scalar.value === 'number' && scalar.source !== undefined)
+            scalar.value = scalar.source;
+        },
+      });
+    },
+  });
 }
 
 function withLine(problem: JobProblem, document: Document, lines: LineCounter): JobProblem {

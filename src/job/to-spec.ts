@@ -46,7 +46,7 @@ export function jobFileToSpec(job: JobFile, overrides: { variables?: Record<stri
     dependencies: [],
     credentials: [],
     allowFailure: toAllowFailure(job.allow_failure),
-    retry: { max: job.retry.max, when: job.retry.when },
+    retry: job.retry,
     interruptible: job.interruptible,
     tokenPrefixes: [],
     outputLimitBytes: DEFAULT_OUTPUT_LIMIT_BYTES,

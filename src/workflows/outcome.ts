@@ -100,8 +100,10 @@ export function runsAgain(spec: JobSpec, outcome: Outcome, attempt: number): boo
   if (outcome.kind !== 'failed') return false;
   const lost = outcome.reason === 'runner_system_failure';
   if (lost && spec.interruptible && attempt <= 2) return true;
-  if (attempt > spec.retry.max) return false;
-  return spec.retry.when.length === 0 || spec.retry.when.includes('always') || spec.retry.when.includes(outcome.reason);
+  const { max, when, exitCodes = [] } = spec.retry;
+  if (attempt > max) return false;
+  if (outcome.exitCode !== null && exitCodes.includes(outcome.exitCode)) return true;
+  return when.includes('always') || when.includes(outcome.reason);
 }
 
 function formatSeconds(ms: number): string {

@@ -151,7 +151,8 @@ function jobFileOf(history: JobHistory): object {
     ...(history.artifacts ? { artifacts: { paths: ['out'], when: 'always' } } : {}),
     ...(history.afterScript ? { after_script: ['true'] } : {}),
     ...(hasJobLimit(history) ? { timeout: `${String(JOB_LIMIT_MS / 1000)}s` } : {}),
-    retry: history.retry,
+    // A number alone is for any failure.
+    retry: history.retry.when.length === 0 ? history.retry.max : history.retry,
     interruptible: history.interruptible,
     allow_failure: history.allowFailure === 'exit code 3' ? { exit_codes: 3 } : history.allowFailure === 'yes',
   };
