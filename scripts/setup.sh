@@ -149,9 +149,22 @@ test_tools() {
   have docker-compose || docker compose version >/dev/null 2>&1 || missing+=(docker-compose)
   have git || missing+=(git)
   have git-lfs || missing+=(git-lfs)
-  have chromium || missing+=(chromium)
+  has_browser || ! debian_has_chromium || missing+=(chromium)
   ls /usr/lib/*/faketime/libfaketimeMT.so.1 >/dev/null 2>&1 || missing+=(faketime)
   if [ ${#missing[@]} -gt 0 ]; then apt_install "${missing[@]}"; fi
+  has_browser || playwrights_browser
+}
+
+# The same names as in test/support/browser.ts.
+has_browser() { have chromium || have google-chrome-stable || have google-chrome || ls -d ~/.cache/ms-playwright/chromium* >/dev/null 2>&1; }
+
+# Ubuntu's package of that name is a snap, which does not run without snapd.
+debian_has_chromium() { ! grep -q '^ID=ubuntu' /etc/os-release; }
+
+playwrights_browser() {
+  say "getting a Chromium from Playwright"
+  node node_modules/playwright-core/cli.js install --with-deps chromium >"$state/log/browser.log" 2>&1 ||
+    fail "no Chromium could be had (see $state/log/browser.log)" "install chromium or google-chrome, for the tests of the pages"
 }
 
 node_ready

@@ -7,7 +7,7 @@ import { basename, delimiter, join, resolve } from 'node:path';
 
 const DIRECTORY = join('test-output', 'faults');
 // Each group has a stack of its own, and mostly waits.
-const ABREAST = process.env.HOLDFAST_FAULTS_ABREAST ?? '2';
+const ABREAST = process.env.HOLDFAST_FAULTS_ABREAST ?? '3';
 const REPORT = join('test-output', 'faults-run.json');
 const asked = process.argv.slice(2);
 const groups = asked.filter((argument) => argument !== '--long');

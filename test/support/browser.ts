@@ -1,13 +1,12 @@
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { delimiter, join } from 'node:path';
 import { chromium, type BrowserContext, type Page } from 'playwright-core';
 
 export type { Page };
 
-const SYSTEM_CHROMIUM = '/usr/bin/chromium';
+const SYSTEM_BROWSERS = ['chromium', 'google-chrome-stable', 'google-chrome'];
 const ARGUMENTS = [
   '--no-sandbox',
   '--disable-gpu',
@@ -32,10 +31,19 @@ export interface TestBrowser {
   close(): Promise<void>;
 }
 
+/** Absent: Playwright's own, which scripts/setup.sh gets on a system without one. */
+function systemBrowser(): string | undefined {
+  const directories = (process.env['PATH'] ?? '').split(delimiter);
+  return SYSTEM_BROWSERS.flatMap((name) => directories.map((directory) => join(directory, name))).find((file) =>
+    existsSync(file),
+  );
+}
+
 export async function startBrowser(): Promise<TestBrowser> {
   const directory = mkdtempSync(join(tmpdir(), 'holdfast-chromium-'));
+  const program = systemBrowser();
   const context: BrowserContext = await chromium.launchPersistentContext(directory, {
-    executablePath: SYSTEM_CHROMIUM,
+    ...(program === undefined ? {} : { executablePath: program }),
     headless: true,
     args: ARGUMENTS,
     viewport: { width: 1280, height: 860 },
