@@ -96,10 +96,15 @@ function refusalOfArtifacts(payload: JobPayload): Refusal | undefined {
   };
 }
 
-/** Each segment a plain name: none of them leads up, hides, or means something to a shell or a file system. */
+/**
+ * Each segment a directory of its own below the one before: none leads up, is an option to a program, or is where git keeps what it
+ * executes. Whatever else GitLab lets be a name may be one (`.github`, `a.`). `:` separates paths in lists of them.
+ */
 export function isSafeProjectPath(path: string): boolean {
   return (
     path.length <= 1000 &&
-    path.split('/').every((segment) => /^[A-Za-z0-9_](?:[A-Za-z0-9_.+-]*[A-Za-z0-9_+-])?$/.test(segment))
+    path
+      .split('/')
+      .every((segment) => !['', '.', '..'].includes(segment) && !/^-|^\.git$|[\p{Cc}\p{Cs}\\:]/iu.test(segment))
   );
 }
