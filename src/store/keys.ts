@@ -1,9 +1,14 @@
 import { createHash } from 'node:crypto';
 
+/** A text as one segment of a key. Of half a surrogate pair, which has no UTF-8, it makes the character for what is none. */
+function segment(text: string): string {
+  return encodeURIComponent(text.toWellFormed());
+}
+
 /** What is kept for a job, and under which key. `job` is the workflow id. */
 
 function jobKey(job: string, ...rest: string[]): string {
-  return ['jobs', encodeURIComponent(job), ...rest].join('/');
+  return ['jobs', segment(job), ...rest].join('/');
 }
 
 export const jobKeys = {
@@ -43,15 +48,15 @@ export const jobKeys = {
 
 /** Local cache: per project path and cache key. */
 export function cacheKey(project: string, key: string): string {
-  return ['cache', encodeURIComponent(project), `${encodeURIComponent(key)}.tar.gz`].join('/');
+  return ['cache', segment(project), `${segment(key)}.tar.gz`].join('/');
 }
 
 /** Engines that take no jobs: one small object a worker that says so. */
 export const outageKeys = {
   all: () => 'engines',
-  engine: (engine: string) => ['engines', encodeURIComponent(engine), 'outages'].join('/'),
+  engine: (engine: string) => ['engines', segment(engine), 'outages'].join('/'),
   worker: (engine: string, worker: string) =>
-    ['engines', encodeURIComponent(engine), 'outages', `${encodeURIComponent(worker)}.json`].join('/'),
+    ['engines', segment(engine), 'outages', `${segment(worker)}.json`].join('/'),
 };
 
 /** Right-sizing: one small object a run. Hashed, because names are free text of any length; the object says them in full. */
