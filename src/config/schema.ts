@@ -180,7 +180,7 @@ const Engine = z
       .string()
       .regex(/^\/[^:]*[^/:]$/, { error: 'must be an absolute path' })
       .default('/builds'),
-    serviceWait: duration('30s').describe('how long a service may take to listen'),
+    serviceWait: duration('30s').describe('how long a service may take to listen; 0s: nobody waits for it'),
     warm: z.int().min(0).max(50).default(1).describe('sandboxes kept ready'),
     metricsLabel: z.strictObject({ name: Text, value: Text }).default({ name: 'machine', value: '{machine}' }),
   })

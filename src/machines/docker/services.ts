@@ -159,7 +159,7 @@ async function waitUntilReady(
   ports: number[],
 ): Promise<string | undefined> {
   const { docker, settings, request, signal } = start;
-  if (request.serviceWaitMs < 0) return undefined;
+  if (request.serviceWaitMs === 0) return undefined;
   if (ports.length === 0) return 'the image exposes no TCP port, so nobody can tell when it is ready';
   const checker = await createOrFind(docker, {
     name: `${name}-wait`,
