@@ -176,7 +176,7 @@ function toSource(payload: JobPayload, entry: GitlabEntryFacts): SourceSpec | un
     submodules: 'none',
     attempts: 1,
     preScript: around(entry.scripts?.preGetSources, hook('pre_get_sources_script'), undefined),
-    postScript: around(undefined, hook('post_get_sources_script'), entry.scripts?.postGetSources),
+    postScript: around(entry.scripts?.postGetSources, hook('post_get_sources_script'), undefined),
   };
 }
 
