@@ -23,12 +23,25 @@ export function messageOf(error: unknown): string {
 /** Told as a fault of the engine (500) when a container starts, but it would never start. */
 const JOBS_MISTAKE = /unable to find (?:user|group) |no matching entries in (?:passwd|group) file/i;
 
+/** What a step is run by. */
+const NO_SHELL = /exec: "sh": executable file not found/;
+
+const WANTS_SHELL =
+  'a job is run by a shell: use an image with sh or bash in its usual place (often one whose tag says "debug" or "alpine")';
+
+/** The container came to its end, and the shell in it never began. */
+export function shellNeverBegan(exitCode: number): MachineError {
+  const text = `The container ended with exit code ${String(exitCode)} before a shell began in it; ${WANTS_SHELL}, and an entry point must run the command that it is given: "image: { entrypoint: [''] }" in the job leaves that of the image out`;
+  return fault('BAD_OPTIONS', text, false, undefined);
+}
+
 /** What an engine's refusal means for the job, and who must act. */
 export function toMachineError(error: unknown, doing: string): Error {
   if (error instanceof MachineError) return error;
   if (error instanceof Error && error.name === 'AbortError') return error;
   const status = statusOf(error);
   const text = `${doing}: ${messageOf(error)}`;
+  if (NO_SHELL.test(text)) return fault('BAD_OPTIONS', `The image has no shell; ${WANTS_SHELL}`, false, error);
   if (status === undefined)
     return fault('ENGINE_UNREACHABLE', `${text}. Is the engine running, and may this user reach it?`, true, error);
   if (status === 400 || JOBS_MISTAKE.test(text)) return fault('BAD_OPTIONS', text, false, error);

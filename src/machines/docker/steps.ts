@@ -1,11 +1,14 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type Docker from 'dockerode';
 import type { StepExit, StepRun } from '../engine.js';
-import { ignoringGone, isConflict, isNotFound, messageOf } from './errors.js';
+import { ignoringGone, isConflict, isNotFound, messageOf, shellNeverBegan } from './errors.js';
 import { inspect } from './inspect.js';
 import { readLastWords, readMarkers, type StepMarkers } from './markers.js';
 import { LABEL_FIRST_STEP, LABEL_NONCE } from './names.js';
 import { fenceFiles, stepFiles, stopFiles } from './wrapper.js';
+
+/** An engine that restarts may end a container before its first word; it does so once. */
+const MAX_STARTS = 3;
 
 /**
  * The decision table of law 1. Every caller goes round it until the step's fate is known; who calls, how often, and how many at
@@ -19,6 +22,7 @@ import { fenceFiles, stepFiles, stopFiles } from './wrapper.js';
  * | stopped | stop asked for | stopped |
  * | stopped | started, no exit | out of memory, or killed from outside: lost |
  * | stopped | none | name the step, start the container, look again |
+ * | stopped, as often as we start it | none | nothing of ours can run in it: the image's mistake |
  * | never started | not looked at: the fence does | as for none |
  *
  * Looking at files costs the engine fifty times what a look at its log or its own memory does; so a result is read from the
@@ -31,7 +35,7 @@ export async function runStep(
   signal: AbortSignal,
   onStart: () => void,
 ): Promise<StepExit> {
-  for (;;) {
+  for (let starts = 0; ;) {
     signal.throwIfAborted();
     const info = await inspect(container);
     if (info === undefined) return { kind: 'lost', reason: 'its container is gone' };
@@ -45,8 +49,10 @@ export async function runStep(
       if (markers.started || markers.exitCode !== undefined) {
         return exitOf(info, markers);
       }
+      if (starts >= MAX_STARTS) throw shellNeverBegan(info.State.ExitCode);
     }
     const fate = await start(container, step, { named: isNamed(info, step), signal, onStart });
+    starts++;
     if (fate !== undefined) return fate;
   }
 }

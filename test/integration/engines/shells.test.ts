@@ -1,0 +1,58 @@
+import { execFileSync } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { ImageSpec } from '../../../src/contracts/job-spec.js';
+import { bareEngine, requestFor } from '../../support/bare-engine.js';
+import { docker, ensureTestImage, removeAll, TEST_IMAGE } from '../../support/stack.js';
+
+const ENGINE = `t-${randomBytes(4).toString('hex')}`;
+const SHELLLESS = `holdfast/${ENGINE}-shellless:1`;
+
+const engine = bareEngine(ENGINE, { namespaceId: 'namespace' });
+
+beforeAll(() => {
+  ensureTestImage();
+  const root = mkdtempSync(join(tmpdir(), 'holdfast-image-'));
+  execFileSync('cp', ['/bin/busybox', join(root, 'app')]);
+  execFileSync('sh', ['-c', `tar -C ${root} -c . | docker import - ${SHELLLESS}`]);
+  rmSync(root, { recursive: true });
+});
+
+afterAll(() => {
+  removeAll(ENGINE);
+  docker('rmi', '-f', SHELLLESS);
+});
+
+async function run(job: string, image: ImageSpec): Promise<unknown> {
+  const { machine } = await engine.acquire(requestFor(engine.installation, job, { image }), {});
+  try {
+    return await engine.runStep(
+      machine,
+      { name: 'step_script', environment: {} },
+      { signal: AbortSignal.timeout(30_000) },
+    );
+  } finally {
+    await engine.release(machine, {});
+  }
+}
+
+describe('a script that no shell can run', () => {
+  it("is the job's own mistake, in words, where the image has no shell", async () => {
+    await expect(run('job/shellless', { name: SHELLLESS })).rejects.toMatchObject({
+      code: 'BAD_OPTIONS',
+      retryable: false,
+      traceMessage: expect.stringMatching(/^The image has no shell; .*use an image with sh or bash/),
+    });
+  });
+
+  it('is that too where the entry point does something else', async () => {
+    await expect(run('job/entrypoint', { name: TEST_IMAGE, entrypoint: ['false'] })).rejects.toMatchObject({
+      code: 'BAD_OPTIONS',
+      retryable: false,
+      traceMessage: expect.stringMatching(/exit code 1 before a shell began.*entrypoint: \[''\]/),
+    });
+  });
+});
