@@ -35,6 +35,7 @@ export interface ProvisionDeps extends EngineDeps {
   settings: EngineSettings;
   client: Client;
   version: string;
+  revision: string;
   /** Its id: whose machines these are. */
   installation: string;
   metricsSettings: { enabled: boolean; graceMs: number; giveUpAfterMs: number };
@@ -61,6 +62,8 @@ async function provision(deps: ProvisionDeps, input: ProvisionInput, signal: Abo
     defaultImage: settings.defaultImage,
     buildsDirectory: settings.buildsDirectory,
     version: deps.version,
+    revision: deps.revision,
+    ...(input.spec.services.length === 0 ? {} : { network: engine.networkOf(machine) }),
   });
   const plan = input.coordinator?.traceSections === false ? { ...planned, sections: false } : planned;
   await plans.save(input.workflowId, input.attempt, {

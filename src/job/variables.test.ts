@@ -16,6 +16,7 @@ const FACTS = {
   projectDirectory: '/builds/a/b',
   temporaryDirectory: '/builds/a/b.tmp',
   version: '1.2.3',
+  revision: 'abc1234',
 };
 
 function variable(key: string, value: string, flags: Partial<Variable> = {}): Variable {
@@ -55,6 +56,12 @@ describe('variables', () => {
 
     expect(lookup('CI_DISPOSABLE_ENVIRONMENT')).toBe('true');
     expect(lookup('CI_RUNNER_VERSION')).toBe('1.2.3');
+  });
+
+  it('tell the build of the runner, and the network of a job that has its own', () => {
+    expect(resolve().lookup('CI_RUNNER_REVISION')).toBe('abc1234');
+    expect(resolve().lookup('CI_BUILD_NETWORK_NAME')).toBeUndefined();
+    expect(resolveVariables(specWith([]), { ...FACTS, network: 'n' }).lookup('CI_BUILD_NETWORK_NAME')).toBe('n');
   });
 
   it('insert one another once, as they were written', () => {

@@ -13,12 +13,17 @@ export interface JobFacts {
   projectDirectory: string;
   temporaryDirectory: string;
   version: string;
+  /** Of this build. */
+  revision: string;
+  /** Of the job alone, if it has one. */
+  network?: string;
 }
 
 export interface ResolvedVariables {
   /** What every script exports, in order; a file variable's value is its path. */
   exports: { key: string; value: string }[];
-  files: { path: string; content: string }[];
+  /** `secret`: for its owner's eyes. */
+  files: { path: string; content: string; secret?: true }[];
   lookup: (name: string) => string | undefined;
   /** As `lookup`, but what is in the file of a file variable. */
   content: (name: string) => string | undefined;
@@ -47,7 +52,10 @@ export function resolveVariables(spec: JobSpec, facts: JobFacts): ResolvedVariab
     const value = variable.raw ? variable.value : expand(variable.value, inserted);
     characters += value.length;
     if (characters > MAX_EXPANDED_CHARACTERS) throw new ExpansionError();
-    if (variable.file) files.push({ path: filePath(facts, variable.key), content: value });
+    if (variable.file) {
+      const secret = SECRET_FILES.has(variable.key) ? ({ secret: true } as const) : {};
+      files.push({ path: filePath(facts, variable.key), content: value, ...secret });
+    }
     values.set(variable.key, variable.file ? filePath(facts, variable.key) : value);
   }
   return {
@@ -79,12 +87,29 @@ function urlPassword(repo: string | undefined): string[] {
   return password === '' ? [] : [password, decodeURIComponent(password)];
 }
 
+const SECRET_FILES = new Set(['CI_SERVER_TLS_KEY_FILE']);
+
 function isName(key: string): boolean {
   return /^[A-Za-z_][A-Za-z0-9_]*$/.test(key);
 }
 
 function filePath(facts: JobFacts, key: string): string {
   return `${facts.temporaryDirectory}/${key}`;
+}
+
+const OF_EVERY_JOB = new Set([
+  'CI_BUILDS_DIR',
+  'CI_PROJECT_DIR',
+  'CI_CONCURRENT_ID',
+  'CI_CONCURRENT_PROJECT_ID',
+  'CI_SERVER',
+  'CI_JOB_STATUS',
+  'CI_JOB_TIMEOUT',
+]);
+
+/** A variable that only a job itself may set otherwise. */
+export function isOfEveryJob(key: string): boolean {
+  return OF_EVERY_JOB.has(key);
 }
 
 function before(spec: JobSpec, facts: JobFacts): Variable[] {
@@ -111,9 +136,11 @@ function after(facts: JobFacts): Variable[] {
   return Object.entries({
     CI_DISPOSABLE_ENVIRONMENT: 'true',
     CI_RUNNER_VERSION: facts.version,
+    CI_RUNNER_REVISION: facts.revision,
     CI_RUNNER_EXECUTABLE_ARCH: `${process.platform}/${process.arch === 'x64' ? 'amd64' : process.arch}`,
     RUNNER_TEMP_PROJECT_DIR: facts.temporaryDirectory,
     GITLAB_ENV: `${facts.temporaryDirectory}/gitlab_runner_env`,
+    ...(facts.network === undefined ? {} : { CI_BUILD_NETWORK_NAME: facts.network }),
   }).map(([key, value]) => predefined(key, value));
 }
 

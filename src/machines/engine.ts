@@ -19,6 +19,9 @@ export interface Engine {
   /** What makes metrics work for any provider: the label by which Prometheus knows the machine. */
   metricsLabel(machine: string): { name: string; value: string };
 
+  /** The network that a machine with services has for itself. */
+  networkOf(machine: string): string;
+
   /** @throws MachineError with one of the codes of `MACHINE_ERROR_CODES` */
   acquire(request: MachineRequest, options: CallOptions): Promise<MachineDescription>;
   /** Undefined: no such machine (never made, released, or lost). */

@@ -284,4 +284,11 @@ describe('credentials of a repository', () => {
       `=http.https://gitlab.example:8443.sslCAInfo GIT_CONFIG_VALUE_7=${CA}`,
     );
   });
+
+  it("come with the runner's own certificate, for a coordinator that wants one", () => {
+    const files = { CI_SERVER_TLS_CERT_FILE: '/b.tmp/CERT', CI_SERVER_TLS_KEY_FILE: '/b.tmp/KEY' };
+
+    expect(script(files)).toContain('=http.https://gitlab.example:8443.sslCert GIT_CONFIG_VALUE_7=/b.tmp/CERT');
+    expect(script(files)).toContain('=http.https://gitlab.example:8443.sslKey GIT_CONFIG_VALUE_8=/b.tmp/KEY');
+  });
 });

@@ -47,9 +47,15 @@ interface GitSettings {
   submoduleFlags: string;
   submodulesByHttps: boolean;
   lfs: boolean;
-  /** File with the authorities of the coordinator's host. */
-  caFile: string | undefined;
+  /** Files for TLS with the coordinator's host, by git's name for them. */
+  tlsFiles: [string, string][];
 }
+
+const TLS_FILES = {
+  CI_SERVER_TLS_CA_FILE: 'sslCAInfo',
+  CI_SERVER_TLS_CERT_FILE: 'sslCert',
+  CI_SERVER_TLS_KEY_FILE: 'sslKey',
+};
 
 const STRATEGIES = ['clone', 'fetch', 'none', 'empty'] as const;
 const SUBMODULES = ['none', 'normal', 'recursive'] as const;
@@ -92,7 +98,10 @@ function gitSettings(
     submoduleFlags: words('GIT_SUBMODULE_UPDATE_FLAGS', ''),
     submodulesByHttps: isTrue(lookup('GIT_SUBMODULE_FORCE_HTTPS')),
     lfs: !isTrue(lookup('GIT_LFS_SKIP_SMUDGE')),
-    caFile: lookup('CI_SERVER_TLS_CA_FILE'),
+    tlsFiles: Object.entries(TLS_FILES).flatMap(([variable, setting]) => {
+      const path = lookup(variable);
+      return path === undefined ? [] : [[setting, path]];
+    }),
   };
 }
 
@@ -116,9 +125,7 @@ function environment(source: SourceSpec, directory: string, given: GitSettings):
     ['protocol.file.allow', 'always'],
     ...credentials(source.repo),
     ...(given.submodulesByHttps ? sshAddresses(source.repo) : []),
-    ...(given.caFile === undefined
-      ? []
-      : [[`http.${originOf(withoutCredentials(source.repo))}.sslCAInfo`, given.caFile]]),
+    ...given.tlsFiles.map(([setting, path]) => [`http.${originOf(withoutCredentials(source.repo))}.${setting}`, path]),
   ];
   return [
     'export GIT_TERMINAL_PROMPT=0 GCM_INTERACTIVE=Never HOME=${HOME:-/root}',

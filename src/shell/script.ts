@@ -26,13 +26,19 @@ export function preamble(context: ScriptContext): string {
     `if [ ! -d ${quote(temporaryDirectory)} ]; then mkdir -p ${quote(temporaryDirectory)}; fi`,
     // What after_script prints as the job's status is set by the runner at that moment, and wins over the exports below.
     'holdfast_status=${CI_JOB_STATUS-}',
-    ...variables.files.map((file) => `printf '%s' ${quote(file.content)} >${quote(file.path)}`),
+    ...variables.files.map(writeFile),
     ...variables.exports.map(({ key, value }) => exportLine(key, value)),
     'if [ -n "$holdfast_status" ]; then export CI_JOB_STATUS="$holdfast_status"; fi; unset holdfast_status',
     loadEnvironmentFile(`${temporaryDirectory}/gitlab_runner_env`),
     ...(isTrue(variables.lookup('CI_DEBUG_TRACE')) ? ['set -x'] : []),
     '',
   ].join('\n');
+}
+
+/** A secret one is made anew each time: that of an earlier step may be another user's, who alone may write it. */
+function writeFile({ path, content, secret }: ResolvedVariables['files'][number]): string {
+  const write = `printf '%s' ${quote(content)} >${quote(path)}`;
+  return secret === true ? `rm -f ${quote(path)}; (umask 077; ${write})` : write;
 }
 
 /** Keys come checked from job files; a coordinator's may be anything, and one that is no name cannot be exported. */

@@ -35,6 +35,8 @@ export interface WorkerParts {
   healths: ReadonlyMap<string, EngineHealth>;
   /** Its id. */
   installation: string;
+  /** Of this build. */
+  revision: string;
   shared: SharedDeps;
   metricsDeps: ReturnType<typeof createMetricsParts>['metricsDeps'];
   entries: GitlabEntries;
@@ -126,6 +128,7 @@ export async function createWorkers(parts: WorkerParts): Promise<CreatedWorkers>
       settings,
       client: parts.client,
       version: VERSION,
+      revision: parts.revision,
       installation: parts.installation,
       machineAcquired: (workflowId) => {
         gitlab.leased(workflowId);

@@ -131,6 +131,7 @@ export async function runWorker(options: {
     engines,
     healths: healths.all,
     installation: installation.id,
+    revision,
     shared,
     metricsDeps,
     entries,

@@ -171,6 +171,7 @@ describe("GitLab's payload", () => {
       defaultImage: 'debian',
       buildsDirectory: '/builds',
       version: '1',
+      revision: 'r',
     });
 
     expect(plan.image.name).toBe('node:widget_test');
@@ -418,6 +419,7 @@ describe('a hostile payload', () => {
           defaultImage: 'i',
           buildsDirectory: '/builds',
           version: '1',
+          revision: 'r',
         });
         expect(plan.projectDirectory.startsWith('/builds/')).toBe(true);
       }),

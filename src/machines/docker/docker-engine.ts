@@ -16,7 +16,7 @@ import { toMachineError } from './errors.js';
 import { openArchive } from './files.js';
 import { listContainers, toMachines } from './inventory.js';
 import { readStepLog } from './log-reader.js';
-import { containerName } from './names.js';
+import { containerName, networkName } from './names.js';
 import { releaseMachine } from './release.js';
 import { createSampler } from './sampler.js';
 import { dropWarm, freeSlots, keepWarm, probeSandbox } from './sandbox.js';
@@ -83,6 +83,7 @@ export function createDockerEngine(deps: {
       name: settings.metricsLabel.name,
       value: settings.metricsLabel.value.replaceAll('{machine}', machine),
     }),
+    networkOf: networkName,
     acquire: (request, { signal }) =>
       guarded(
         'making the machine',

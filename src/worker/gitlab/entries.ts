@@ -3,10 +3,12 @@ import { ApplicationFailure } from '@temporalio/common';
 import type { Coordinators } from '../../activities/report-to-coordinator.js';
 import { tokenVariableOf } from '../../config/load.js';
 import type { Config } from '../../config/schema.js';
+import type { Variable } from '../../contracts/job-spec.js';
 import { createGitlabClient, type GitlabClient } from '../../gitlab/client.js';
 import { createHttp } from '../../gitlab/http.js';
 import { runnerInfo } from '../../gitlab/info.js';
 import type { GitlabEntryFacts } from '../../gitlab/payload/index.js';
+import { isOfEveryJob } from '../../job/variables.js';
 import type { WorkerMetrics } from '../../telemetry/metrics.js';
 
 export type GitlabEntry = Config['gitlab'][number];
@@ -77,11 +79,10 @@ export function openGitlabClient(
 /** What the entry adds to each of its jobs. @throws when a file that it names cannot be read */
 export function factsOfEntry(entry: GitlabEntry): GitlabEntryFacts {
   const { name, url, pool, outputLimit, cloneUrl } = entry;
-  const own = Object.entries(entry.environment).map(([key, value]) => ({ ...PLAIN, key, value, raw: false }));
-  const authorities =
-    entry.ca === undefined
-      ? []
-      : [{ ...PLAIN, key: 'CI_SERVER_TLS_CA_FILE', value: readFileSync(entry.ca, 'utf8'), file: true }];
+  const own = Object.entries(entry.environment)
+    // The runner's own outrank an entry's, and a job's both (gitlab-protocol section 6.1).
+    .filter(([key]) => !isOfEveryJob(key))
+    .map(([key, value]) => ({ ...PLAIN, key, value, raw: false }));
   return {
     name,
     url,
@@ -90,7 +91,7 @@ export function factsOfEntry(entry: GitlabEntry): GitlabEntryFacts {
     environment: [
       { ...PLAIN, key: 'CI_RUNNER_SHORT_TOKEN', value: shortToken(tokenOf(entry)), public: true },
       ...own,
-      ...authorities,
+      ...tlsFiles(entry),
     ],
     ...(cloneUrl === undefined ? {} : { cloneUrl }),
     scripts: {
@@ -100,6 +101,17 @@ export function factsOfEntry(entry: GitlabEntry): GitlabEntryFacts {
       ...(entry.postBuildScript === undefined ? {} : { postBuild: entry.postBuildScript }),
     },
   };
+}
+
+/** What a job needs to reach a GitLab that only shows itself to who has a certificate. */
+function tlsFiles({ ca, cert, key }: GitlabEntry): Variable[] {
+  const file = (name: string, path: string | undefined, masked = false) =>
+    path === undefined ? [] : [{ ...PLAIN, key: name, value: readFileSync(path, 'utf8'), file: true, masked }];
+  return [
+    ...file('CI_SERVER_TLS_CA_FILE', ca),
+    ...file('CI_SERVER_TLS_CERT_FILE', cert),
+    ...file('CI_SERVER_TLS_KEY_FILE', key, true),
+  ];
 }
 
 const PLAIN = { public: false, masked: false, raw: true, file: false };

@@ -100,6 +100,7 @@ export function createNoOpEngine(settings: { name: string; capacity: number; dir
     name,
     capacity,
     metricsLabel: (machine) => ({ name: 'machine', value: machine }),
+    networkOf: (machine) => machine,
     async acquire(request) {
       const known = describe(request.machine);
       if (known !== undefined) return known;
