@@ -17,6 +17,7 @@ import {
   plainLine,
   sectionEnd,
   sectionStart,
+  stageSection,
   stageTitle,
   stageTitleLine,
   warningLine,
@@ -154,6 +155,9 @@ function notesOf(description: MachineDescription, plan: JobPlan, readyAtMs: numb
     sectionEnd('prepare_executor', Math.floor(readyAtMs / 1000)),
     infoLine(`Running on ${description.machine} of engine ${description.engine}...`),
     ...plan.warnings.map((warning) => warningLine(warning)),
+    ...(plan.skipsSources === true
+      ? [stageSection('get_sources', readyAtMs, readyAtMs, infoLine('Skipping Git repository setup'))]
+      : []),
   ].join('');
 }
 

@@ -24,6 +24,8 @@ export interface JobPlan {
   services: ServiceRequest[];
   steps: StepScript[];
   needsHelper: boolean;
+  /** There are sources, and `GIT_STRATEGY: none` has them left alone: no step says so. */
+  skipsSources?: true;
   masks: string[];
   tokenPrefixes: string[];
   outputLimitBytes: number;
@@ -61,6 +63,7 @@ export function planJob(
   const variables = resolveVariables(spec, facts);
   const warnings: string[] = [...(spec.warnings ?? [])];
   const dockerAuthConfig = variables.content('DOCKER_AUTH_CONFIG');
+  const fetches = plannedSteps(spec).some((step) => step.name === 'get_sources');
   const provenance = provenanceFacts(variables, facts);
   return {
     machine: given.machine,
@@ -78,7 +81,8 @@ export function planJob(
       environment: serviceEnvironment(spec, service.variables, variables),
     })),
     steps: stepScripts(spec, facts, variables, warnings),
-    needsHelper: plannedSteps(spec).some((step) => step.name === 'get_sources'),
+    needsHelper: fetches,
+    ...(spec.source === undefined || fetches ? {} : { skipsSources: true }),
     masks: secretsOf(spec, variables),
     tokenPrefixes: spec.tokenPrefixes,
     outputLimitBytes: spec.outputLimitBytes,

@@ -169,6 +169,15 @@ describe('the place of the sources', () => {
 });
 
 describe('a plan', () => {
+  it('without a step for sources knows whether there are any that are skipped', () => {
+    const source = { repo: 'https://gitlab.example/a/b.git', refspecs: [], depth: 0, strategy: 'fetch' as const };
+    const whole = { ...source, submodules: 'none' as const, attempts: 1, preScript: [], postScript: [] };
+
+    expect(plan([variable('GIT_STRATEGY', 'none')], { source: whole }).skipsSources).toBe(true);
+    expect(plan([], { source: whole })).not.toHaveProperty('skipsSources');
+    expect(plan([variable('GIT_STRATEGY', 'none')])).not.toHaveProperty('skipsSources');
+  });
+
   it('names in CI_JOB_IMAGE the image that runs', () => {
     const variables = [variable('REG', '$HOST/group'), variable('HOST', 'reg.example'), variable('TAG', '1')];
     const planned = plan([...variables, variable('SEEN', '<$CI_JOB_IMAGE>')], { image: { name: '$REG/app:$TAG' } });
