@@ -236,7 +236,7 @@ function sentenceOfState(state: JobState): string {
   return state === 'failed' ? 'The job failed.' : 'The job was canceled.';
 }
 
-function upsert(values: Partial<Record<Exclude<AttributeName, 'HoldfastFlags'>, string>>): void {
+export function upsert(values: Partial<Record<Exclude<AttributeName, 'HoldfastFlags'>, string>>): void {
   const pairs: SearchAttributePair[] = Object.entries(values).map(([name, value]) => ({
     key: defineSearchAttributeKey(name, 'KEYWORD'),
     value,

@@ -347,6 +347,30 @@ describe('a bad job', () => {
     await expect(job.handle.result()).rejects.toMatchObject({ cause: { type: 'INVALID_JOB' } });
   });
 
+  it.each([
+    [{ extra: 1 }, 'extra: unknown key'],
+    [{ holdOnFailureM: 1 }, 'holdOnFailureM: unknown key; did you mean "holdOnFailureMs"?'],
+    [{ holdOnFailureMs: 'x' }, 'holdOnFailureMs: must be a number of milliseconds'],
+    [{ version: 2, extra: 1, job: { scrpt: 1 } }, 'version: must be 1; extra: unknown key; '],
+    [{ version: 2, job: { scrpt: 1 } }, 'scrpt: unknown key; did you mean "script"?'],
+  ])('is refused for what stands beside it: %j', async (input, text) => {
+    const job = await world.start({}, {}, { input });
+
+    await expect(job.handle.result()).rejects.toMatchObject({ cause: { message: expect.stringContaining(text) } });
+    expect(job.calls).toEqual([]);
+  });
+
+  it('is found among the failed ones', async () => {
+    const job = await world.start({ scrpt: 1 });
+    await expect(job.handle.result()).rejects.toBeInstanceOf(WorkflowFailedError);
+
+    expect(await attributesOf(job)).toMatchObject({
+      HoldfastJobState: 'failed',
+      HoldfastFailureReason: 'runner_unsupported',
+      HoldfastMetrics: 'none',
+    });
+  });
+
   it('under an id that is in use is refused', async () => {
     await world.start({}, {}, { id: 'twice' });
 

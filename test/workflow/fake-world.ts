@@ -86,10 +86,11 @@ export async function startFakeWorld(): Promise<FakeWorld> {
       const workflowId = `job/${options.id ?? `w${String(count)}`}`;
       const calls: Call[] = [];
       jobs.set(workflowId, { calls, behaviour });
+      const isSpec = options.input !== undefined && 'spec' in options.input;
       const handle = await client.workflow.start(CI_JOB_WORKFLOW, {
         taskQueue: QUEUE,
         workflowId,
-        args: [{ version: 1, job: { script: ['true'], ...job }, ...options.input }],
+        args: [{ version: 1, ...(isSpec ? {} : { job: { script: ['true'], ...job } }), ...options.input }],
       });
       return {
         handle,
