@@ -158,9 +158,15 @@ export async function createHoldfastClient(config: Config): Promise<HoldfastClie
     jobFacts: (jobs) => readJobFacts(jobs, (workflowId) => readStatus({ temporal, store, address }, workflowId)),
     listJobs: (filter) =>
       guarded(async () => {
-        const replayed = await flaggedByReplay(temporal, filter ?? {}, filter?.limit ?? DEFAULT_LIMIT);
-        const jobs = newestFirst([...(await listJobs(temporal, filter)), ...replayed]);
-        return await listAfterReplay(store, jobs.slice(0, filter?.limit ?? DEFAULT_LIMIT), filter?.metrics);
+        const limit = filter?.limit ?? DEFAULT_LIMIT;
+        const settle = (jobs: JobSummary[]) => listAfterReplay(store, jobs, filter?.metrics);
+        // Only with `metrics` may it leave jobs out, so that more than `limit` have to be looked at.
+        const listed =
+          filter?.metrics === undefined
+            ? await settle(await listJobs(temporal, filter))
+            : await listJobs(temporal, filter, settle);
+        const replayed = await settle(await flaggedByReplay(temporal, filter ?? {}, limit));
+        return newestFirst([...listed, ...replayed]).slice(0, limit);
       }, address),
     outages: () => readOutages(store),
     async replayMetrics(id) {

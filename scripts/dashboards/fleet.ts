@@ -8,7 +8,11 @@ function quantile(part: number, metric: string, by: string[] = []): string {
   return `histogram_quantile(${String(part)}, sum by (${labels}) (rate(${metric}_bucket${W}[${RATE}])))`;
 }
 
-/** Counts of open jobs are the cluster's, the same from each worker: `max`. What a worker has done itself is summed up. */
+/**
+ * Counts of open jobs are the cluster's, the same from each worker: `max`. What a worker has done itself is summed up. Machines are of
+ * no chosen worker, since `instance` is the machine where they are targets of their own (fleet.yml); of two workers that both sample one,
+ * the higher counts.
+ */
 export const fleet: Dashboard = {
   uid: 'holdfast-fleet',
   title: 'Holdfast: fleet',
@@ -105,13 +109,15 @@ export const fleet: Dashboard = {
           title: 'CPU of all machines',
           description: 'Cores',
           unit: 'short',
-          queries: [{ expr: `sum(rate(holdfast_machine_cpu_seconds_total${W}[${RATE}]))`, legend: 'cores' }],
+          queries: [
+            { expr: `sum(max by (machine) (rate(holdfast_machine_cpu_seconds_total[${RATE}])))`, legend: 'cores' },
+          ],
         },
         {
           title: 'Memory of all machines',
           description: 'Without page cache that can be dropped',
           unit: 'bytes',
-          queries: [{ expr: `sum(holdfast_machine_memory_bytes${W})`, legend: 'memory' }],
+          queries: [{ expr: 'sum(max by (machine) (holdfast_machine_memory_bytes))', legend: 'memory' }],
         },
       ],
     },

@@ -18,7 +18,11 @@ function graphs(): Panel[] {
     unit: UNITS[name]?.unit ?? 'short',
     queries: [
       {
-        expr: query.replaceAll('{selector}', 'machine=~"$machine"').replaceAll('{interval}', '$__rate_interval'),
+        expr: query
+          // The same for one machine; here there may be several, each with whatever labels its target has.
+          .replace(/^max without \([^)]*\)/, 'max by (machine)')
+          .replaceAll('{selector}', 'machine=~"$machine"')
+          .replaceAll('{interval}', '$__rate_interval'),
         legend: '{{machine}}',
       },
     ],
@@ -41,7 +45,7 @@ export const job: Dashboard = {
           unit: 'percentunit',
           queries: [
             {
-              expr: 'max without (instance, job) (rate(holdfast_machine_cpu_throttled_seconds_total{machine=~"$machine"}[$__rate_interval]))',
+              expr: 'max by (machine) (rate(holdfast_machine_cpu_throttled_seconds_total{machine=~"$machine"}[$__rate_interval]))',
               legend: '{{machine}}',
             },
           ],
@@ -52,11 +56,11 @@ export const job: Dashboard = {
           unit: 'bytes',
           queries: [
             {
-              expr: 'max without (instance, job) (holdfast_machine_memory_bytes{machine=~"$machine"})',
+              expr: 'max by (machine) (holdfast_machine_memory_bytes{machine=~"$machine"})',
               legend: 'used',
             },
             {
-              expr: 'max without (instance, job) (holdfast_machine_memory_limit_bytes{machine=~"$machine"})',
+              expr: 'max by (machine) (holdfast_machine_memory_limit_bytes{machine=~"$machine"})',
               legend: 'limit',
             },
           ],

@@ -28,3 +28,13 @@ export class JobNotFoundError extends Error {
 export class UnreachableError extends Error {
   override readonly name = 'UnreachableError';
 }
+
+/** The address of a page of the list was made up, or cut off on its way. */
+export class BadPageError extends Error {
+  override readonly name = 'BadPageError';
+  readonly statusCode = 400;
+
+  constructor() {
+    super('What the address has after "page=" is no page of the list of jobs.');
+  }
+}

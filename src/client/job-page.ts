@@ -2,6 +2,7 @@ import type { Client } from '@temporalio/client';
 import { executionInfoFromRaw } from '@temporalio/client/lib/helpers.js';
 import { listJobs, newestFirst, toListQuery, toSummary, type JobFilter, type JobSummary } from './job-list.js';
 import { looking } from './looking.js';
+import { readPageToken, writePageToken } from './page-token.js';
 import { flaggedByReplay } from './replay-flags.js';
 
 /** A page of the list of jobs. */
@@ -24,7 +25,7 @@ const PAGE_SIZE = 50;
 const MAX_SEARCHED = 2_000;
 const LIST_TIMEOUT_MS = 8_000;
 
-/** Newest first within a page; pages come in Temporal's order: open jobs, then those that closed last. */
+/** Newest first within a page; pages come in Temporal's order: open jobs, then those that closed last. @throws BadPageError */
 export async function listJobPage(client: Client, query: JobPageQuery): Promise<JobPage> {
   return await client.withDeadline(Date.now() + LIST_TIMEOUT_MS, () =>
     query.text === undefined ? nextPage(client, query) : search(client, query, query.text),
@@ -34,11 +35,12 @@ export async function listJobPage(client: Client, query: JobPageQuery): Promise<
 /** The SDK's own list cannot go on where an earlier request ended. */
 async function nextPage(client: Client, query: JobPageQuery): Promise<JobPage> {
   const { loadedDataConverter } = looking(client).options;
+  const token = query.page === undefined ? Buffer.alloc(0) : readPageToken(query.page);
   const answer = await client.workflowService.listWorkflowExecutions({
     namespace: client.options.namespace,
     query: toListQuery(query),
     pageSize: PAGE_SIZE,
-    nextPageToken: Buffer.from(query.page ?? '', 'base64url'),
+    nextPageToken: token,
   });
   const infos = await Promise.all(
     answer.executions.map((raw) => executionInfoFromRaw(raw, loadedDataConverter, undefined, client.options.namespace)),
@@ -47,9 +49,9 @@ async function nextPage(client: Client, query: JobPageQuery): Promise<JobPage> {
   // They have no place in Temporal's pages, so that they stand on the first.
   const replayed = query.page === undefined ? await flaggedByReplay(client, query, PAGE_SIZE) : [];
   const jobs = newestFirst([...found, ...replayed]);
-  const next = Buffer.from(answer.nextPageToken).toString('base64url');
+  const next = answer.nextPageToken;
   // Temporal gives a token with a page that is just full; whether anything follows shows on the next one.
-  return next === '' || found.length < PAGE_SIZE ? { jobs } : { jobs, next };
+  return next.length === 0 || found.length < PAGE_SIZE ? { jobs } : { jobs, next: writePageToken(next) };
 }
 
 async function search(client: Client, query: JobPageQuery, text: string): Promise<JobPage> {

@@ -27,7 +27,7 @@ export function toColumns(
 }
 
 /**
- * A filled chart from zero, whose scale ends at the highest value.
+ * A filled chart from zero, or from the lowest value where that is below it; its scale ends at the highest.
  * @returns its lines from the top, axis and plot apart so that they can be coloured apart
  */
 export function drawChart(
@@ -36,17 +36,22 @@ export function drawChart(
 ): { axis: string; plot: string }[] {
   const { height, axisColumns, format } = options;
   const top = values.reduce<number>((highest, value) => Math.max(highest, value ?? 0), 0);
-  const eighths = values.map((value) => toEighths(value, top, height));
+  const bottom = values.reduce<number>((lowest, value) => Math.min(lowest, value ?? 0), 0);
+  const eighths = values.map((value) => toEighths(value, { bottom, top }, height));
   return Array.from({ length: height }, (_, row) => {
     const below = (height - 1 - row) * 8;
-    const label = row === 0 ? format(top) : row === height - 1 ? format(0) : '';
+    const label = row === 0 ? format(top) : row === height - 1 ? format(bottom) : '';
     const plot = eighths.map((filled) => BLOCKS[Math.min(8, Math.max(0, filled - below))] ?? ' ').join('');
     return { axis: `${label.slice(0, axisColumns - 2).padStart(axisColumns - 2)} ${label === '' ? '│' : '┤'}`, plot };
   });
 }
 
 /** What was measured shows at least as a line on the ground; what was not stays empty. */
-function toEighths(value: number | undefined, top: number, height: number): number {
+function toEighths(
+  value: number | undefined,
+  { bottom, top }: { bottom: number; top: number },
+  height: number,
+): number {
   if (value === undefined) return 0;
-  return top <= 0 ? 1 : Math.max(1, Math.round((Math.max(0, value) / top) * height * 8));
+  return top <= bottom ? 1 : Math.max(1, Math.round(((value - bottom) / (top - bottom)) * height * 8));
 }

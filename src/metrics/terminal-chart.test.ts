@@ -105,13 +105,62 @@ describe('renderMetrics', () => {
   });
 
   it('keeps to the width of the terminal', () => {
+    const words = fc.string({ maxLength: 60 });
+    const query = fc.constantFrom('cpu', 'a_query_of_their_own_with_a_long_name');
     fc.assert(
-      fc.property(fc.integer({ min: 30, max: 300 }), (width) => {
-        const text = renderMetrics(documentOf(), { width, tty: true });
+      fc.property(fc.integer({ min: 24, max: 200 }), query, words, words, (width, name, reason, stage) => {
+        const { series, stages } = documentOf();
+        const document = documentOf({
+          totals: { cpuSeconds: 1234.5, networkReceiveBytes: 1 },
+          coverage: 0.4,
+          complete: false,
+          queries: { [name]: 'q' },
+          series: series.map((each) => ({ ...each, query: name })),
+          stages: [...stages, { name: `${stage} of a stage`, startedAtMs: T0 * 1000, finishedAtMs: (T0 + 9) * 1000 }],
+          skipped: [{ query: 'disk', reason: `parse error ${reason}` }],
+        });
+        for (const each of [document, { ...document, outcome: 'no_samples' as const }]) {
+          const lines = renderMetrics(each, { width, tty: true }).split('\n');
 
-        for (const line of text.split('\n')) expect([...line].length).toBeLessThanOrEqual(Math.max(width, 45));
+          expect(Math.max(...lines.map((line) => [...line].length))).toBeLessThanOrEqual(width);
+        }
       }),
     );
+  });
+
+  it('loses no word by keeping to it', () => {
+    const flat = (text: string) => text.replaceAll(/\s+/g, ' ');
+    const narrow = renderMetrics(documentOf({ coverage: 0.4 }), { width: 30, tty: true });
+
+    expect(flat(narrow)).toContain('cpu: peak 2.00 cores, mean 1.00 cores');
+    expect(flat(narrow)).toContain('Prometheus has samples for 40 % of the time.');
+  });
+
+  it('draws no picture where there is no room for one', () => {
+    const text = renderMetrics(documentOf(), { width: 20, tty: true });
+
+    expect(text).toBe(renderMetrics(documentOf(), { width: 20, tty: false }));
+  });
+
+  it('shows what is below zero', () => {
+    const values = [
+      [T0 + 5, '-4'],
+      [T0 + 10, '-2'],
+      [T0 + 20, '-1'],
+    ] as [number, string][];
+    const series = [{ query: 'delta', labels: {}, values }];
+    const document = documentOf({ queries: { delta: 'd' }, series, stages: [] });
+
+    expect(renderMetrics(document, { width: 54, tty: true })).toMatchInlineSnapshot(`
+      "delta: peak -1, mean -2.333
+                 0 ┤
+                   │                              ▄▄▄▄▄▄▄▄▄▄
+                   │                              ██████████
+                   │          ██████████          ██████████
+                   │          ██████████          ██████████
+                -4 ┤▁▁▁▁▁▁▁▁▁▁██████████          ██████████
+      "
+    `);
   });
 
   it('colours only when asked to', () => {

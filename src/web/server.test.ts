@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { JobNotFoundError, UnreachableError } from '../client/errors.js';
+import { BadPageError, JobNotFoundError, UnreachableError } from '../client/errors.js';
 import type { JobSummary } from '../client/job-list.js';
 import type { JobPageQuery } from '../client/job-page.js';
 import type { JobStatus } from '../contracts/ci-job.js';
@@ -183,6 +183,22 @@ describe('the pages', () => {
 
     expect(statusCode).toBe(503);
     expect(body).toContain('Temporal at 127.0.0.1:7233 does not answer.');
+  });
+
+  it('say in words that a page of the list is not one', async () => {
+    const list = () => Promise.reject(new BadPageError());
+    const { statusCode, body } = await appOf({ source: { list } }).inject({ url: '/?page=x', headers: local });
+
+    expect(statusCode).toBe(400);
+    expect(body).toContain('is no page of the list of jobs');
+  });
+
+  it('lead on from a page on which nothing is left', async () => {
+    const list = () => Promise.resolve({ jobs: [], next: 'more' });
+    const { body } = await appOf({ source: { list } }).inject({ url: '/?metrics=failed', headers: local });
+
+    expect(body).toContain('No job on this page is like this.');
+    expect(body).toContain('href="/?metrics=failed&amp;page=more"');
   });
 
   it('say in words that the store is away, and not where it is', async () => {

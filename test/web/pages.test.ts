@@ -160,6 +160,19 @@ describe('the list', () => {
   });
 });
 
+describe('an address that was made up', () => {
+  it('is refused at once, and Temporal is not blamed', async () => {
+    const { status, text } = await fetch(`${stack.webUrl}/?page=cnViYmlzaA`).then(async (response) => ({
+      status: response.status,
+      text: await response.text(),
+    }));
+
+    expect(status).toBe(400);
+    expect(text).toContain('is no page of the list of jobs');
+    expect(text).not.toContain('Temporal');
+  });
+});
+
 describe('a job’s page', () => {
   it('draws the graphs with the peaks of the document, stage by stage, and one cursor for all', async () => {
     const opened = await open('/jobs/job/build');

@@ -55,7 +55,9 @@ function jobList(data: JobsPageData): Html {
   const { page, query } = data;
   const count = page.jobs.length;
   const searched = page.searched === undefined ? '' : ` Searched: the newest ${String(page.searched)}.`;
-  if (count === 0) return html`<p class="empty" role="status">${emptyText(query)}${searched}</p>`;
+  if (count === 0)
+    return html`<p class="empty" role="status">${emptyText(query, page.next)}${searched}</p>
+      ${pager(query, page.next)}`;
   return html`<p class="count" role="status">
       ${count} ${count === 1 ? 'job' : 'jobs'}${page.next !== undefined && ' on this page'}.${searched}
     </p>
@@ -81,7 +83,9 @@ function jobList(data: JobsPageData): Html {
     ${pager(query, page.next)}`;
 }
 
-function emptyText(query: JobPageQuery): string {
+function emptyText(query: JobPageQuery, next: string | undefined): string {
+  // What a replay has changed is left out of Temporal's page, and may have been all of it.
+  if (next !== undefined) return 'No job on this page is like this.';
   if (isFiltered(query)) return 'No job is like this.';
   return query.page === undefined ? 'No job yet. "holdfast run JOB.yml" starts one.' : 'There are no more jobs.';
 }

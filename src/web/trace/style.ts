@@ -39,20 +39,32 @@ const SIMPLE: Record<number, Partial<TextStyle>> = {
   49: { background: '' },
 };
 
-/** @param parameters of one SGR code, e.g. `1;38;5;208` */
+/** @param parameters of one SGR code, e.g. `1;38;5;208`, or with sub-parameters as of ISO 8613-6: `1;38:5:208` */
 export function applySgr(style: TextStyle, parameters: string): TextStyle {
-  const codes = parameters.split(/[;:]/).map((text) => (/^\d{0,9}$/.test(text) ? Number(text) : -1));
+  const all = parameters.split(';').map((parameter) => parameter.split(':').map(toCode));
   let next = style;
-  for (let at = 0; at < codes.length; at += 1) {
-    const code = codes[at] ?? 0;
+  for (let at = 0; at < all.length; at += 1) {
+    const [code = 0, ...subParameters] = all[at] ?? [];
     if (code === 0) next = PLAIN;
     else if (code === 38 || code === 48) {
-      const { color, used } = extendedColor(codes, at + 1);
+      const inOne = subParameters.length > 0;
+      const rest = all.slice(at + 1).map(([first = 0]) => first);
+      const { color, used } = extendedColor(inOne ? withoutColorSpace(subParameters) : rest);
       if (color !== undefined) next = { ...next, [code === 38 ? 'foreground' : 'background']: color };
-      at += used;
-    } else next = { ...next, ...(SIMPLE[code] ?? basicColor(code)) };
+      if (!inOne) at += used;
+    } else if (code === 4 && subParameters[0] === 0) next = { ...next, underline: false };
+    else next = { ...next, ...(SIMPLE[code] ?? basicColor(code)) };
   }
   return next;
+}
+
+function toCode(text: string): number {
+  return /^\d{0,9}$/.test(text) ? Number(text) : -1;
+}
+
+/** `2:<colour space>:r:g:b`, mostly an empty one; many programs leave it out altogether. */
+function withoutColorSpace(subParameters: readonly number[]): readonly number[] {
+  return subParameters[0] === 2 && subParameters.length > 4 ? [2, ...subParameters.slice(2)] : subParameters;
 }
 
 function basicColor(code: number): Partial<TextStyle> {
@@ -64,16 +76,16 @@ function basicColor(code: number): Partial<TextStyle> {
 }
 
 /** What follows 38 or 48: `5;n` or `2;r;g;b`. */
-function extendedColor(codes: readonly number[], at: number): { color?: string; used: number } {
+function extendedColor(codes: readonly number[]): { color?: string; used: number } {
   const byte = (index: number) => {
-    const value = codes[at + index] ?? -1;
+    const value = codes[index] ?? -1;
     return value >= 0 && value <= 255 ? value : undefined;
   };
-  if (codes[at] === 5) {
+  if (codes[0] === 5) {
     const index = byte(1);
     return index === undefined ? { used: 2 } : { color: paletteColor(index), used: 2 };
   }
-  if (codes[at] !== 2) return { used: 0 };
+  if (codes[0] !== 2) return { used: 0 };
   const [red, green, blue] = [byte(1), byte(2), byte(3)];
   if (red === undefined || green === undefined || blue === undefined) return { used: 4 };
   return { color: toHex(red, green, blue), used: 4 };

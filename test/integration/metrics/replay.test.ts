@@ -140,6 +140,9 @@ describe('holdfast metrics replay', () => {
 
     expect(results.map(({ id }) => id).sort()).toEqual(['expired-0', 'unseen-0', 'unseen-1']);
     expect((await stack.client.listJobs({ metrics: 'failed', limit: 100 })).length).toBe(3);
+    // Also when those that are done are the newest: a limit is of what is found.
+    expect((await stack.client.listJobs({ metrics: 'failed', limit: 2 })).length).toBe(2);
+    expect((await stack.client.listJobs({ metrics: 'uploaded', limit: 100 })).length).toBe(40);
     const [job] = (await stack.client.listJobs({ limit: 100 })).filter(({ id }) => id === 'past-1');
     expect(job?.metrics).toBe('uploaded');
     const perJob = 3 + 6; // the last scrape, the beginning, the queries, and what Prometheus keeps

@@ -1,7 +1,7 @@
 import uPlot from 'uplot';
 import type { MetricsDocument } from '../../../metrics/document.js';
 import { formatterOf } from '../../../metrics/units.js';
-import { plotDataOf, type PlotData } from './plot-data.js';
+import { plotDataOf, scaleOf, type PlotData } from './plot-data.js';
 import { readPalette, type Palette } from './palette.js';
 import { stageShading } from './stage-shading.js';
 
@@ -74,7 +74,7 @@ function createPlot(
             ? [0, (endMs - originMs) / 1000]
             : [min, max],
       },
-      y: { range: (_plot, _min, max) => [0, max > 0 ? max * 1.15 : 1] },
+      y: { range: (_plot, min: number | null, max: number | null) => scaleOf(min, max) },
     },
     axes: [
       { ...axis, size: 30, space: 60, incrs: TIME_STEPS, values: (_plot, ticks) => ticks.map(formatElapsed) },

@@ -17,7 +17,10 @@ export function plotDataOf(document: MetricsDocument, query: string): PlotData {
   const drawn = single
     ? [
         {
-          label: found.length > 1 ? `${document.aggregate} of ${String(found.length)}` : query.replaceAll('_', ' '),
+          label:
+            found.length > 1
+              ? `${document.aggregates?.[query] ?? document.aggregate} of ${String(found.length)}`
+              : query.replaceAll('_', ' '),
           values: pointsOf(document, query),
         },
       ]
@@ -29,6 +32,15 @@ export function plotDataOf(document: MetricsDocument, query: string): PlotData {
         values,
       }));
   return align(drawn);
+}
+
+/** Room above a peak and below a trough. */
+const MARGIN = 1.15;
+
+/** From zero, or from below it where there are negative values. @param max null, as `min`: nothing was measured */
+export function scaleOf(min: number | null, max: number | null): [number, number] {
+  const [bottom, top] = [Math.min(0, min ?? 0) * MARGIN, Math.max(0, max ?? 0) * MARGIN];
+  return [bottom, top > bottom ? top : 1];
 }
 
 function align(drawn: readonly { label: string; values: readonly Point[] }[]): PlotData {
