@@ -1,3 +1,4 @@
+import type { WorkflowExecutionInfo } from '@temporalio/client';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { takeJobs, toListQuery, type JobSummary } from './job-list.js';
@@ -8,7 +9,7 @@ async function* found(count: number) {
     await Promise.resolve();
     yield {
       workflowId: `job/${String(at)}`,
-      status: { code: 2, name: 'COMPLETED' as const },
+      status: { name: 'COMPLETED' } as WorkflowExecutionInfo['status'],
       startTime: new Date(1e12 - at * 1000),
       searchAttributes: { HoldfastMetrics: ['failed'] },
     };

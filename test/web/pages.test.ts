@@ -87,6 +87,15 @@ const open = (path: string, options?: Parameters<TestBrowser['open']>[1]): Promi
 
 const text = (page: Page, selector: string) => page.locator(selector).innerText();
 
+/** Presses Tab until this has the focus, which is to be seen there. */
+async function tabTo(page: Page, selector: string): Promise<void> {
+  const isThere = () =>
+    page.evaluate<boolean>(`document.activeElement === document.querySelector(${JSON.stringify(selector)})`);
+  for (let pressed = 0; pressed < 80 && !(await isThere()); pressed += 1) await page.keyboard.press('Tab');
+  expect(await isThere(), `${selector} is reached by Tab`).toBe(true);
+  expect(await page.evaluate('getComputedStyle(document.activeElement).outlineStyle')).not.toBe('none');
+}
+
 async function untilText(page: Page, selector: string, wanted: string): Promise<void> {
   let last = '';
   await until(
@@ -381,6 +390,53 @@ describe('for everyone', () => {
       expect(found).toEqual([]);
     },
   );
+
+  it('the list is filtered, and the theme chosen, by keys alone', async () => {
+    const { page } = await open('/', { theme: 'light' });
+    await tabTo(page, '#theme');
+    await page.keyboard.press('Enter');
+    expect(await page.getAttribute('#theme', 'aria-label')).toContain('Theme: light');
+    await page.keyboard.press('Enter');
+    await page.keyboard.press('Enter');
+    await tabTo(page, 'select[name=state]');
+    // By its letter, as by arrows, a select changes without being opened.
+    await page.keyboard.type('failed');
+    await tabTo(page, '.filters button');
+    await Promise.all([page.waitForURL(/state=failed/), page.keyboard.press('Enter')]);
+    await tabTo(page, '#jobs a[href="/jobs/job/fails"]');
+    await Promise.all([page.waitForURL(/\/jobs\/job\/fails$/), page.keyboard.press('Enter')]);
+    await page.close();
+  });
+
+  it('a job’s graphs, sections and lines are reached by keys alone', async () => {
+    const { page } = await open('/jobs/job/build');
+    await page.waitForSelector('figure[data-query=memory] canvas');
+    await untilText(page, '#trace-rows', 'preparing');
+
+    await tabTo(page, 'figure[data-query=cpu] .plot');
+    await page.keyboard.press('End');
+    const values = () => page.locator('figure[data-query=memory] .u-value').last().innerText();
+    await until('the other graph’s value at the cursor', async () => /\d [KMG]?i?B$/.test((await values()).trim()));
+    expect(await page.getAttribute('figure[data-query=cpu] .plot', 'aria-valuetext')).toMatch(/\d cores/);
+    await screenshot(page, 'job-keys-graph');
+
+    const title = page.locator('.row', { hasText: 'stage of the job script' });
+    const line = Number(await title.getAttribute('data-line'));
+    await tabTo(page, `.row[data-line="${String(line)}"] button.fold`);
+    await page.keyboard.press('Enter');
+    await until('a folded section', async () => !(await text(page, '#trace-rows')).includes('preparing'));
+    await page.keyboard.press('Enter');
+    await untilText(page, '#trace-rows', 'preparing');
+    await page.keyboard.press('Shift+Tab');
+    await page.keyboard.press('ArrowDown');
+    await page.keyboard.press('Enter');
+    await untilText(page, '.row.marked .number', String(line + 2));
+    expect(new URL(page.url()).hash).toBe(`#L${String(line + 2)}`);
+    await page.keyboard.press('ArrowDown');
+    expect(await page.evaluate('document.activeElement.textContent')).toBe(String(line + 3));
+    await screenshot(page, 'job-keys-line');
+    await page.close();
+  });
 
   it('the theme can be chosen, and stays chosen', async () => {
     const { page } = await open('/', { theme: 'light' });

@@ -46,4 +46,17 @@ describe('the dashboards', () => {
 
     expect(written).toEqual(toGrafana(dashboard));
   });
+
+  it('count each machine once, whatever labels its target has and whichever worker is chosen', () => {
+    const expressions = [fleet, job].flatMap(({ rows }) =>
+      rows.flatMap(({ panels }) => panels.flatMap(({ queries }) => queries.map(({ expr }) => expr))),
+    );
+    const ofMachines = expressions.filter((expr) => expr.includes('holdfast_machine_'));
+
+    expect(ofMachines.length).toBeGreaterThan(5);
+    for (const expr of ofMachines) {
+      expect(expr).toContain('max by (machine) (');
+      expect(expr).not.toContain('instance');
+    }
+  });
 });

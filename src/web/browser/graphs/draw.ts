@@ -1,6 +1,7 @@
 import uPlot from 'uplot';
 import type { MetricsDocument } from '../../../metrics/document.js';
 import { formatterOf } from '../../../metrics/units.js';
+import { moveByKeys } from './keys.js';
 import { plotDataOf, scaleOf, type PlotData } from './plot-data.js';
 import { readPalette, type Palette } from './palette.js';
 import { stageShading } from './stage-shading.js';
@@ -18,13 +19,18 @@ export function drawGraphs(root: HTMLElement, metrics: MetricsDocument): () => v
     if (place === null) continue;
     const data = plotDataOf(metrics, query);
     if (data.times.length === 0) continue;
-    place.setAttribute('role', 'img');
     place.setAttribute(
       'aria-label',
       `Graph: ${figure.querySelector('figcaption')?.textContent.replaceAll(/\s+/g, ' ').trim() ?? query}`,
     );
     plots.push({ plot: createPlot(place, metrics, query, data, () => palette), place });
   }
+
+  for (const { plot, place } of plots)
+    moveByKeys(place, plot, (at) => {
+      const seconds = plot.data[0][at] ?? 0;
+      for (const { plot: each } of plots) each.setCursor({ left: each.valToPos(seconds, 'x'), top: 0 });
+    });
 
   const resized = new ResizeObserver(() => {
     for (const { plot, place } of plots)

@@ -17,20 +17,20 @@ export function createRow(facts: RowFacts): HTMLElement {
     .filter(Boolean)
     .join(' ');
   row.dataset['line'] = String(facts.line);
-  row.append(lineLink(facts.line));
+  row.append(lineLink(facts));
   if (facts.section !== undefined) row.append(foldButton(facts.line, facts.section.open));
   row.append(lineText(facts.content));
   if (facts.section?.seconds !== undefined) row.append(element('span', 'took', `${String(facts.section.seconds)} s`));
   return row;
 }
 
-function lineLink(line: number): HTMLElement {
+function lineLink({ line, section, marked }: RowFacts): HTMLElement {
   const link = document.createElement('a');
   link.className = 'number';
   link.href = `#L${String(line + 1)}`;
   link.textContent = String(line + 1);
-  // A thousand stops on the way through the page would help nobody.
-  link.tabIndex = -1;
+  // A thousand stops on the way through the page would help nobody: from these, arrow keys lead to the others.
+  link.tabIndex = line === 0 || section !== undefined || marked ? 0 : -1;
   return link;
 }
 

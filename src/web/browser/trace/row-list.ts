@@ -16,8 +16,7 @@ export function createRowList(parent: HTMLElement): RowList {
           return [facts.line, { facts, element }] as const;
         }),
       );
-      const focused =
-        document.activeElement instanceof HTMLElement ? document.activeElement.dataset['line'] : undefined;
+      const focused = placeOfFocus();
       for (const { element } of shown.values()) if (!hasElement(next, element)) element.remove();
       let place = parent.firstChild;
       for (const { element } of next.values()) {
@@ -25,10 +24,19 @@ export function createRowList(parent: HTMLElement): RowList {
         else parent.insertBefore(element, place);
       }
       shown = next;
-      if (focused !== undefined && !(document.activeElement instanceof HTMLButtonElement))
-        parent.querySelector<HTMLElement>(`button[data-line="${focused}"]`)?.focus({ preventScroll: true });
+      if (focused !== undefined && !parent.contains(document.activeElement))
+        parent.querySelector<HTMLElement>(focused)?.focus({ preventScroll: true });
     },
   };
+
+  /** Where a row that is made anew has what now has the focus. */
+  function placeOfFocus(): string | undefined {
+    const active = document.activeElement;
+    const line = active?.closest<HTMLElement>('.row')?.dataset['line'];
+    return active === null || line === undefined || !parent.contains(active)
+      ? undefined
+      : `.row[data-line="${line}"] .${active.className}`;
+  }
 
   function hasElement(next: Map<number, { element: HTMLElement; facts: RowFacts }>, element: HTMLElement): boolean {
     const line = Number(element.dataset['line']);

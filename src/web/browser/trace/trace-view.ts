@@ -103,7 +103,24 @@ export function createTraceView(
     folds.toggle(Number(button.dataset['line']));
     layOut();
   });
+  rows.addEventListener('keydown', (event) => {
+    const step = event.key === 'ArrowDown' ? 1 : event.key === 'ArrowUp' ? -1 : 0;
+    const line = event.target instanceof HTMLElement ? event.target.closest('a.number')?.textContent : undefined;
+    if (step === 0 || line === undefined) return;
+    // The rows beyond the edges are there, so that the next one always is; the browser scrolls to it.
+    const to = rows.querySelector<HTMLElement>(
+      `.row[data-line="${String(lineBeside(Number(line) - 1, step))}"] a.number`,
+    );
+    if (to === null) return;
+    event.preventDefault();
+    to.focus();
+  });
   new ResizeObserver(() => layOut()).observe(scroll);
+
+  /** The next line in sight, over what is folded. */
+  function lineBeside(line: number, step: 1 | -1): number {
+    return rowMap.lineOf(Math.min(rowMap.rows - 1, Math.max(0, rowMap.rowOf(line) + step)));
+  }
 
   return {
     update(next) {
