@@ -256,6 +256,58 @@ describe('while the job runs', () => {
     expect(gitlab.puts.filter(({ state }) => state === 'running')).toHaveLength(4);
   });
 
+  it('says nothing at all before GitLab wants to hear of it again, and then goes on', async () => {
+    const gitlab = modelOfGitlab();
+    const clock = virtualClock();
+    const job = growingJob(
+      Array.from({ length: 1_000 }, () => Buffer.from('x')),
+      clock,
+    );
+    const saidAtMs: number[] = [];
+    const wish = { kind: 'unavailable', reason: 'status 429', answered: true, retryAfterMs: 100_000 } as const;
+    const api: Pick<JobApi, 'patchTrace' | 'updateJob'> = {
+      patchTrace: (...args) => {
+        saidAtMs.push(clock.now());
+        return saidAtMs.length === 1 ? Promise.resolve(wish) : gitlab.api.patchTrace(...args);
+      },
+      updateJob: (...args) => {
+        saidAtMs.push(clock.now());
+        return gitlab.api.updateJob(...args);
+      },
+    };
+
+    await run({ ...gitlab, api: api as JobApi }, job.source, clock);
+
+    expect(saidAtMs[1]! - saidAtMs[0]!).toBeGreaterThanOrEqual(100_000);
+    expect(saidAtMs[1]! - saidAtMs[0]!).toBeLessThan(110_000);
+    expect(gitlab.log()).toEqual(job.whole);
+  });
+
+  it('does not go on with the log while its sign of life was asked to wait', async () => {
+    const gitlab = modelOfGitlab();
+    const clock = virtualClock();
+    const job = growingJob(
+      Array.from({ length: 1_000 }, (_, index) => Buffer.from(index < 130 ? '' : 'x')),
+      clock,
+    );
+    const { updateJob, patchTrace } = gitlab.api;
+    let askedAtMs: number | undefined;
+    const firstPatchAtMs: number[] = [];
+    gitlab.api.updateJob = (...args) => {
+      if (askedAtMs !== undefined) return updateJob(...args);
+      askedAtMs = clock.now();
+      return Promise.resolve({ kind: 'unavailable', reason: 'status 429', answered: true, retryAfterMs: 60_000 });
+    };
+    gitlab.api.patchTrace = (...args) => {
+      firstPatchAtMs.push(clock.now());
+      return patchTrace(...args);
+    };
+
+    await run(gitlab, job.source, clock);
+
+    expect(firstPatchAtMs[0]! - askedAtMs!).toBeGreaterThanOrEqual(60_000);
+  });
+
   it.each(['canceled', 'failed'])('is aborted when GitLab has ended the job (%s)', async (status) => {
     const gitlab = modelOfGitlab();
     gitlab.set(status);
@@ -339,6 +391,29 @@ describe('at the end', () => {
 
     expect(await run(gitlab, job.source, clock)).toEqual({ kind: 'delivered', coordinatorState: 'success' });
     expect(gitlab.finals()).toHaveLength(41);
+  });
+
+  it('waits between final statuses as their answers say, not as those to the log did', async () => {
+    const clock = virtualClock();
+    const gitlab = modelOfGitlab();
+    const job = growingJob([Buffer.from('x')], clock);
+    job.finish();
+    const { patchTrace, updateJob } = gitlab.api;
+    const putAtMs: number[] = [];
+    const waits: UpdateJobOutcome[] = [
+      { kind: 'waiting', jobStatus: 'running' },
+      { kind: 'waiting', jobStatus: 'running', intervalMs: 8_000 },
+    ];
+    gitlab.api.patchTrace = async (...args) => ({ ...(await patchTrace(...args)), intervalMs: 60_000 });
+    gitlab.api.updateJob = (...args) => {
+      putAtMs.push(clock.now());
+      const wait = waits.shift();
+      return wait === undefined ? updateJob(...args) : Promise.resolve(wait);
+    };
+
+    await run(gitlab, job.source, clock);
+
+    expect(putAtMs.map((at) => at - putAtMs[0]!)).toEqual([0, 3_000, 11_000]);
   });
 
   it('sends the whole log again after a 412', async () => {

@@ -104,7 +104,9 @@ function createTalk(deps: ConversationDeps, input: ConversationInput, progress: 
   function failed(outcome: Unavailable): number {
     if (outcome.answered) answered();
     const delayMs = backoff.next(outcome.retryAfterMs);
-    if (outcome.retryAfterMs !== undefined) patientUntilMs = clock.now() + outcome.retryAfterMs;
+    if (outcome.retryAfterMs !== undefined) {
+      patientUntilMs = Math.max(patientUntilMs, clock.now() + outcome.retryAfterMs);
+    }
     deps.trouble?.(outcome.reason);
     deps.log(
       { reason: outcome.reason, retryInMs: Math.round(delayMs) },
@@ -179,7 +181,9 @@ function createTalk(deps: ConversationDeps, input: ConversationInput, progress: 
       if (more) waitingSinceMs ??= clock.now();
       const now = clock.now();
       let over: Running | undefined;
-      if (more && now >= sendAtMs) over = await sendChunk();
+      // Neither log nor sign of life. No server can ask for so long that GitLab would take the job for dead.
+      if (now < patientUntilMs) await source.grown(Math.min(LOOK_MS, patientUntilMs - now), signal);
+      else if (more && now >= sendAtMs) over = await sendChunk();
       else if (now - quietSinceMs >= KEEP_ALIVE_MS) over = await signOfLife();
       else await source.grown(LOOK_MS, signal);
       if (over !== undefined) return over;
@@ -196,7 +200,8 @@ function createTalk(deps: ConversationDeps, input: ConversationInput, progress: 
       const outcome = await sender.send(source, signal);
       switch (outcome.kind) {
         case 'sent':
-          heard(outcome);
+          // Its interval is for a log that still grows; between final statuses only theirs counts.
+          heard();
           if (isEnded(outcome.jobStatus)) return undefined;
           break;
         case 'realigned':
