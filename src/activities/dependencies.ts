@@ -50,8 +50,9 @@ async function fetchOne(
   const { id: jobId, token } = dependency;
   const { job } = deps.coordinators.open({ ...input.coordinator, jobId, token });
   const backoff = createBackoff({ ...RETRY, random: () => systemClock.random() });
-  for (;;) {
-    const outcome = await job.downloadArtifact(signal);
+  // Object storage may be out of reach from here, or ill: only the first try asks for it.
+  for (let direct = true; ; direct = false) {
+    const outcome = await job.downloadArtifact({ direct }, signal);
     switch (outcome.kind) {
       case 'archive': {
         const problem = await keep(deps, key, outcome.content, signal);

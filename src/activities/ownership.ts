@@ -55,7 +55,7 @@ export function fencedJobApi(job: JobApi, { assertHeld }: Pick<Ownership, 'asser
       return await job.uploadArtifact(artifact, signal);
     },
     // It tells the coordinator nothing.
-    downloadArtifact: (signal) => job.downloadArtifact(signal),
+    downloadArtifact: (how, signal) => job.downloadArtifact(how, signal),
   };
 }
 

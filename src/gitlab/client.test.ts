@@ -2,7 +2,7 @@ import { Readable } from 'node:stream';
 import { afterEach, describe, expect, it } from 'vitest';
 import { startStandIn, type SeenRequest, type StandIn, type StandInAnswer } from '../../test/support/http-stand-in.js';
 import { createGitlabClient, type GitlabClient } from './client.js';
-import { apiUrl, createHttp } from './http.js';
+import { apiUrl, createHttp, type Http } from './http.js';
 import { FEATURES, runnerInfo } from './info.js';
 
 let standIn: StandIn | undefined;
@@ -151,6 +151,24 @@ describe('jobs/request', () => {
     expect(await api.requestJob()).toMatchObject({ kind: 'unavailable', answered: false });
   });
 
+  it('waits for as long as a front end may hold it', async () => {
+    const waitedMs: number[] = [];
+    const http: Http = {
+      baseUrl: 'http://gitlab.example/api/v4/',
+      send: ({ timeoutMs }) => {
+        waitedMs.push(timeoutMs);
+        return Promise.resolve({ kind: 'broken', reason: 'for this test' });
+      },
+      open: () => Promise.resolve({ kind: 'broken', reason: 'for this test' }),
+      close: () => Promise.resolve(),
+    };
+    const options = { http, token: () => 'glrt-x', systemId: 'r_0123456789ab', info: runnerInfo() };
+
+    await createGitlabClient(options).requestJob();
+
+    expect(waitedMs).toEqual([600_000]);
+  });
+
   it('ends with the reason of the signal when it is cut', async () => {
     const api = await open(() => 'hang');
     const cut = new AbortController();
@@ -285,6 +303,30 @@ describe('PUT job', () => {
     const api = await open(() => answer);
 
     expect(await api.job(JOB).updateJob({ state: 'success' })).toEqual(expected);
+  });
+
+  it.each([200, 202, 400, 403, 404, 409, 412, 429, 500])(
+    'hears from a sign of life that the job has ended, whatever the code (%i)',
+    async (status) => {
+      const api = await open(() => ({ status, headers: { 'job-status': 'canceled' } }));
+
+      expect(await api.job(JOB).updateJob({ state: 'running' })).toEqual({ kind: 'refused', jobStatus: 'canceled' });
+    },
+  );
+
+  it.each([202, 400, 403, 404, 409, 412, 429, 500])(
+    'hears from a final status that the job has ended, whatever the code (%i)',
+    async (status) => {
+      const api = await open(() => ({ status, headers: { 'job-status': 'failed' } }));
+
+      expect(await api.job(JOB).updateJob({ state: 'success' })).toEqual({ kind: 'refused', jobStatus: 'failed' });
+    },
+  );
+
+  it.each(['success', 'failed', 'canceled'])('takes 200 to a final status for its end (%s)', async (jobStatus) => {
+    const api = await open(() => ({ status: 200, headers: { 'job-status': jobStatus } }));
+
+    expect(await api.job(JOB).updateJob({ state: 'failed' })).toEqual({ kind: 'accepted', jobStatus });
   });
 
   it('takes a sign of life answered with an ended job for the end', async () => {

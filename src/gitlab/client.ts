@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { errorText, parseJson, saidBy, unavailableOf, type Answered } from './answers.js';
 import { MAX_JSON_BYTES, readBoundedJson } from './bounded-json.js';
 import { contentRange, dateMs, headerOf, sizeOfRange } from './headers.js';
-import { openArchive } from './download.js';
+import { openArchive, type DownloadWish } from './download.js';
 import type { Answer, Call, Endpoint, Http } from './http.js';
 import type { RunnerInfo } from './info.js';
 import {
@@ -25,7 +25,7 @@ export interface GitlabClient {
   verify(options?: { signal?: AbortSignal }): Promise<VerifyOutcome>;
   /** Asks for another token in place of this one. Never cut: who does not read the answer has no token any more. */
   resetToken(token: string): Promise<ResetTokenOutcome>;
-  /** May be held by the server for as long as a minute. Cutting it may lose a job that was just assigned. */
+  /** May be held by the server for minutes. Cutting it may lose a job that was just assigned. */
   requestJob(options?: { lastUpdate?: string | null; signal?: AbortSignal }): Promise<RequestJobOutcome>;
   job(credentials: JobCredentials): JobApi;
   close(): Promise<void>;
@@ -45,7 +45,7 @@ export interface JobApi {
   updateJob(update: JobUpdate, signal?: AbortSignal): Promise<UpdateJobOutcome>;
   uploadArtifact(artifact: ArtifactUpload, signal?: AbortSignal): Promise<UploadArtifactOutcome>;
   /** The job's own archive, wherever GitLab keeps it; the token goes to GitLab alone. */
-  downloadArtifact(signal?: AbortSignal): Promise<DownloadArtifactOutcome>;
+  downloadArtifact(how: DownloadWish, signal?: AbortSignal): Promise<DownloadArtifactOutcome>;
 }
 
 export interface JobUpdate {
@@ -59,8 +59,11 @@ export interface JobUpdate {
 
 export const MAX_CHUNK_BYTES = 1024 * 1024;
 
-/** GitLab's front end holds a poll for 50 s as a rule; past that it would have answered. */
-const POLL_TIMEOUT_MS = 75_000;
+/**
+ * GitLab's front end holds a poll for 50 s as a rule, others for longer: who cuts it may lose a job that is just being assigned.
+ * As long as the reference waits; a GitLab that is not there any more is noticed by TCP's own probes.
+ */
+const POLL_TIMEOUT_MS = 10 * 60_000;
 const UPDATE_TIMEOUT_MS = 20_000;
 const RESET_TIMEOUT_MS = 60_000;
 const PATCH_TIMEOUT_MS = 30_000;
@@ -208,16 +211,14 @@ function jobApi(
       });
       if (answer.kind === 'broken') return unavailable(answer);
       const said = saidBy(answer);
+      // Whatever the code; but the final status that is taken is answered with the state that the job now has.
+      const taken = answer.status === 200 && update.state !== 'running';
+      if (isEnded(said.jobStatus) && !taken) return { kind: 'refused', jobStatus: said.jobStatus };
       switch (answer.status) {
         case 200:
-          // The final status itself is answered with the state that the job now has.
-          return update.state === 'running' && isEnded(said.jobStatus)
-            ? { kind: 'refused', jobStatus: said.jobStatus }
-            : { kind: 'accepted', ...said };
+          return { kind: 'accepted', ...said };
         case 202:
-          return isEnded(said.jobStatus)
-            ? { kind: 'refused', jobStatus: said.jobStatus }
-            : { kind: 'waiting', ...said };
+          return { kind: 'waiting', ...said };
         case 412:
           return { kind: 'resend', ...said };
         case 403:
@@ -229,7 +230,7 @@ function jobApi(
       }
     },
 
-    downloadArtifact: (signal) => openArchive(http, { id, token }, signal),
+    downloadArtifact: (how, signal) => openArchive(http, { id, token }, how, signal),
     uploadArtifact: (artifact, signal) => sendArtifact(http, { id, token }, artifact, signal),
   };
 }

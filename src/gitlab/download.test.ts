@@ -7,8 +7,8 @@ import { openArchive } from './download.js';
 const JOB = { id: 4700, token: 'glcbt-64_of-the-dependency' };
 const ARCHIVE = Buffer.from('PK an archive');
 
-async function download(url: string) {
-  const outcome = await openArchive(httpOf(url), JOB);
+async function download(url: string, direct = true) {
+  const outcome = await openArchive(httpOf(url), JOB, { direct });
   return outcome.kind === 'archive' ? { kind: 'archive', bytes: await buffer(outcome.content) } : outcome;
 }
 
@@ -25,6 +25,13 @@ describe('the archive of another job', () => {
     expect(asked).toMatchObject({ method: 'GET', path: '/api/v4/jobs/4700/artifacts' });
     expect(asked!.query.get('direct_download')).toBe('true');
     expect(asked!.headers['job-token']).toBe(JOB.token);
+  });
+
+  it('comes through GitLab itself when object storage is not wished', async () => {
+    const gitlab = await server(() => archive);
+
+    expect(await download(gitlab.url, false)).toEqual({ kind: 'archive', bytes: ARCHIVE });
+    expect([...gitlab.seen[0]!.query]).toEqual([]);
   });
 
   it.each([301, 302, 303, 307, 308])('comes from object storage without the token (%i)', async (status) => {
@@ -82,7 +89,7 @@ describe('the archive of another job', () => {
   it('is no longer waited for once nobody wants it', async () => {
     const gitlab = await server(() => 'hang');
     const controller = new AbortController();
-    const asked = openArchive(httpOf(gitlab.url), JOB, controller.signal);
+    const asked = openArchive(httpOf(gitlab.url), JOB, { direct: true }, controller.signal);
     controller.abort(new Error('canceled'));
 
     await expect(asked).rejects.toThrow('canceled');

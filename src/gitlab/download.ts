@@ -8,6 +8,11 @@ import { isSameServer, MAX_REDIRECTS, redirectTarget } from './redirect.js';
 const SILENCE_MS = 60_000;
 const REDIRECTS = [301, 302, 303, 307, 308];
 
+export interface DownloadWish {
+  /** From object storage itself, where GitLab has one; else GitLab hands it through. */
+  direct: boolean;
+}
+
 /**
  * The archive of a job that this one depends on (gitlab-protocol section 1.10). A redirect is followed by hand: object storage
  * gets no token, for it has none of its own business with it and refuses requests that carry one.
@@ -15,18 +20,18 @@ const REDIRECTS = [301, 302, 303, 307, 308];
 export async function openArchive(
   http: Http,
   job: { id: number; token: string },
+  { direct }: DownloadWish,
   signal?: AbortSignal,
 ): Promise<DownloadArtifactOutcome> {
   const call = {
     endpoint: 'download_artifacts',
     method: 'GET',
     path: `jobs/${String(job.id)}/artifacts`,
-    query: { direct_download: 'true' },
     timeoutMs: SILENCE_MS,
     signal,
   } as const;
   const token = { 'job-token': job.token };
-  let at = new URL(`${call.path}?direct_download=true`, http.baseUrl);
+  let at = new URL(`${call.path}${direct ? '?direct_download=true' : ''}`, http.baseUrl);
   const home = at;
   for (let redirects = 0; ; redirects++) {
     const answer = await http.open({ ...call, headers: isSameServer(at, home) ? token : {} }, at);

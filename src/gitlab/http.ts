@@ -68,6 +68,8 @@ export interface Http {
 const CONNECT_TIMEOUT_MS = 10_000;
 /** Longer than a poll's pause, shorter than what proxies keep. */
 const IDLE_CONNECTION_MS = 30_000;
+/** Of silence; ten more seconds, and a connection whose other end is gone counts as broken, also under a poll that is held. */
+const PROBE_AFTER_MS = 15_000;
 const MAX_ANSWER_BYTES = 256 * 1024;
 
 /** One GitLab over undici: an agent of its own, since its TLS settings are its own. No retries here: each caller knows its own. */
@@ -76,6 +78,7 @@ export function createHttp(options: HttpOptions): Http {
   const agent = new Agent({
     connect: {
       timeout: CONNECT_TIMEOUT_MS,
+      keepAliveInitialDelay: PROBE_AFTER_MS,
       minVersion: 'TLSv1.2',
       ...(options.ca === undefined ? {} : { ca: options.ca }),
       ...(options.cert === undefined ? {} : { cert: options.cert }),

@@ -7,7 +7,7 @@ import type { Logger } from '../telemetry/logger.js';
 export const STOP_MS = {
   /** For what GitLab is just handing over: an answer on the wire, and then its way into a workflow; each so long at the most. */
   sources: 4_000,
-  /** The same in a drain, which nothing hurries: longer than GitLab holds a request. */
+  /** The same in a drain, which nothing hurries: longer than a GitLab holds a request as a rule. */
   drainedSources: 80_000,
   /** For sweeps and warm sandboxes: on a healthy engine half a second. What stays is the next worker's. */
   housekeeping: 3_000,
