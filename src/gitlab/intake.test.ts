@@ -100,7 +100,7 @@ function startProcess(
   return { intake, dead };
 }
 
-function readJob(raw: Buffer): ReadPayload {
+function readJob(raw: Buffer): Extract<ReadPayload, { kind: 'job' }> {
   const { id } = JSON.parse(raw.toString('utf8')) as { id: number };
   return { kind: 'job', job: { id, token: 't' }, spec: {} as never, coordinator: { failureReasons: [] } as never };
 }
@@ -217,16 +217,31 @@ describe('a job from GitLab', () => {
     expect(await world.store.list('spool')).toEqual([]);
   });
 
-  it('that is being cancelled already is ended as cancelled and not run', async () => {
-    const world = createWorld();
-    const { intake } = startProcess(world, { answer: { kind: 'accepted', jobStatus: 'canceling' } });
+  it.each([
+    [[], 'unknown_failure'],
+    [['job_canceled'], 'job_canceled'],
+  ])(
+    'that is being cancelled already is ended as cancelled and not run: a GitLab that knows %j',
+    async (known, told) => {
+      const kinds: ((job: ReturnType<typeof readJob>) => ReadPayload)[] = [
+        (job) => ({ ...job, coordinator: { ...job.coordinator, failureReasons: known } }),
+        ({ job }) => ({ kind: 'refused', job, reason: 'runner_unsupported', message: 'no', failureReasons: known }),
+      ];
+      for (const kind of kinds) {
+        const world = createWorld();
+        const { intake } = startProcess(world, {
+          answer: { kind: 'accepted', jobStatus: 'canceling' },
+          read: (bytes) => kind(readJob(bytes)),
+        });
 
-    await intake.take(raw(1));
-    await intake.stop(1_000);
+        await intake.take(raw(1));
+        await intake.stop(1_000);
 
-    expect(world.started.size).toBe(0);
-    expect(world.updates.at(-1)?.update).toMatchObject({ state: 'failed', failureReason: 'unknown_failure' });
-  });
+        expect(world.started.size).toBe(0);
+        expect(world.updates.at(-1)?.update).toMatchObject({ state: 'failed', failureReason: told });
+      }
+    },
+  );
 });
 
 it('does not end a job that runs already, should GitLab hand it over again while it is being cancelled', async () => {

@@ -88,7 +88,7 @@ export function createIntake(deps: IntakeDeps): Intake {
         logger.error({ entry, problem: payload.problem }, 'GitLab handed over something that is no job');
         break;
       case 'refused':
-        if (await acknowledged(payload.job)) await refuse(payload.job, payload);
+        if (await acknowledged(payload.job, payload.failureReasons)) await refuse(payload.job, payload);
         break;
       case 'job': {
         const refusal = await counted(() => begin(payload));
@@ -110,12 +110,12 @@ export function createIntake(deps: IntakeDeps): Intake {
   /** @returns why the job cannot be begun, if it cannot */
   async function begin(payload: Extract<ReadPayload, { kind: 'job' }>): Promise<Refusal | undefined> {
     const { job, spec, coordinator } = payload;
-    if (!(await acknowledged(job))) return undefined;
+    const { failureReasons } = coordinator;
+    if (!(await acknowledged(job, failureReasons))) return undefined;
     const started = await untilDone('start the workflow', () =>
       deps.startWorkflow({ jobId: job.id, spec, coordinator }),
     );
     if (started.kind === 'impossible') {
-      const { failureReasons } = coordinator;
       return { reason: 'runner_system_failure', message: started.message, failureReasons };
     }
     logger.info({ entry, jobId: job.id, outcome: started.kind }, 'Job taken from GitLab');
@@ -123,7 +123,7 @@ export function createIntake(deps: IntakeDeps): Intake {
   }
 
   /** gitlab-protocol section 1.4: the job is run unless GitLab says clearly that it is over. */
-  async function acknowledged(job: JobCredentials): Promise<boolean> {
+  async function acknowledged(job: JobCredentials, failureReasons: string[]): Promise<boolean> {
     const outcome = await deps.client.job(job).updateJob({ state: 'running' }, stopping.signal);
     switch (outcome.kind) {
       case 'refused':
@@ -135,7 +135,7 @@ export function createIntake(deps: IntakeDeps): Intake {
       case 'resend':
         if (isEnded(outcome.jobStatus)) return false;
         if (outcome.jobStatus !== 'canceling') return true;
-        await refuse(job, { reason: 'job_canceled', message: 'canceled', failureReasons: [] });
+        await refuse(job, { reason: 'job_canceled', message: 'canceled', failureReasons });
         return false;
       case 'unavailable':
         return true;
