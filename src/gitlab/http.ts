@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Readable } from 'node:stream';
-import { Agent, request, type Dispatcher } from 'undici';
+import { Agent, EnvHttpProxyAgent, request, type Dispatcher } from 'undici';
+import type { Proxies } from '../config/proxies.js';
 import { VERSION } from '../version.js';
 import type { Headers } from './headers.js';
 
@@ -45,6 +46,7 @@ export interface HttpOptions {
   ca?: string;
   cert?: string;
   key?: string;
+  proxies?: Proxies | undefined;
   /** `status` is the number, or `-1` without an answer, as GitLab's runner counts. */
   observe?: (endpoint: Endpoint, status: number) => void;
 }
@@ -72,26 +74,17 @@ const IDLE_CONNECTION_MS = 30_000;
 const PROBE_AFTER_MS = 15_000;
 const MAX_ANSWER_BYTES = 256 * 1024;
 
-/** One GitLab over undici: an agent of its own, since its TLS settings are its own. No retries here: each caller knows its own. */
+/** One GitLab over undici: agents of its own, since its TLS settings are its own. No retries here: each caller knows its own. */
 export function createHttp(options: HttpOptions): Http {
   const baseUrl = apiUrl(options.url);
-  const agent = new Agent({
-    connect: {
-      timeout: CONNECT_TIMEOUT_MS,
-      keepAliveInitialDelay: PROBE_AFTER_MS,
-      minVersion: 'TLSv1.2',
-      ...(options.ca === undefined ? {} : { ca: options.ca }),
-      ...(options.cert === undefined ? {} : { cert: options.cert }),
-      ...(options.key === undefined ? {} : { key: options.key }),
-    },
-    keepAliveTimeout: IDLE_CONNECTION_MS,
-    keepAliveMaxTimeout: IDLE_CONNECTION_MS,
-  });
+  const agents = createAgents(options);
 
   return {
     baseUrl,
     async send(call, url = urlOf(baseUrl, call)) {
-      const answer = await within(call.timeoutMs, call.signal, (signal) => exchange(agent, url, call, signal));
+      const answer = await within(call.timeoutMs, call.signal, (signal) =>
+        exchange(agents.for(url), url, call, signal),
+      );
       options.observe?.(call.endpoint, answer.kind === 'answer' ? answer.status : -1);
       return answer;
     },
@@ -99,7 +92,7 @@ export function createHttp(options: HttpOptions): Http {
       call.signal?.throwIfAborted();
       try {
         const { statusCode, headers, body } = await request(url, {
-          dispatcher: agent,
+          dispatcher: agents.for(url),
           method: call.method,
           headers: standardHeaders(call),
           signal: call.signal ?? null,
@@ -114,10 +107,53 @@ export function createHttp(options: HttpOptions): Http {
         return { kind: 'broken', reason: reasonOf(error) };
       }
     },
-    close: () => agent.destroy(),
+    close: () => agents.close(),
   };
 }
 
+/** Never through a proxy, as with the reference: it would be the proxy's own machine. */
+const LOOPBACK = 'localhost,127.0.0.1,[::1]';
+
+function createAgents({ ca, cert, key, proxies }: HttpOptions) {
+  const connection = {
+    timeout: CONNECT_TIMEOUT_MS,
+    keepAliveInitialDelay: PROBE_AFTER_MS,
+    minVersion: 'TLSv1.2',
+  } as const;
+  const toGitlab = {
+    ...connection,
+    ...(ca === undefined ? {} : { ca }),
+    ...(cert === undefined ? {} : { cert }),
+    ...(key === undefined ? {} : { key }),
+  };
+  const keepAlive = { keepAliveTimeout: IDLE_CONNECTION_MS, keepAliveMaxTimeout: IDLE_CONNECTION_MS };
+  const direct = new Agent({ ...keepAlive, connect: toGitlab });
+  const proxied =
+    proxies &&
+    new EnvHttpProxyAgent({
+      ...keepAlive,
+      connect: toGitlab,
+      requestTls: toGitlab,
+      proxyTls: connection,
+      // A tunnel is for TLS: many proxies dig none to port 80.
+      proxyTunnel: false,
+      // What is absent is said as such, or undici looks into the environment itself.
+      httpProxy: proxies.http ?? '',
+      httpsProxy: proxies.https ?? '',
+      noProxy: proxies.except === '*' ? '*' : `${proxies.except ?? ''},${LOOPBACK}`,
+    });
+
+  return {
+    for(url: URL): Dispatcher {
+      // To undici a proxy for HTTP alone is one for HTTPS too; not to the reference.
+      if (proxied === undefined || (url.protocol === 'https:' && proxies?.https === undefined)) return direct;
+      return proxied;
+    },
+    async close(): Promise<void> {
+      await Promise.all([direct.destroy(), proxied?.destroy()]);
+    },
+  };
+}
 /** gitlab-protocol section 1.1: a trailing `/` goes, then a trailing `/ci`. */
 export function apiUrl(url: string): string {
   return `${url.replace(/\/+$/, '').replace(/\/ci$/, '')}/api/v4/`;
@@ -125,9 +161,9 @@ export function apiUrl(url: string): string {
 
 export const USER_AGENT = `holdfast ${VERSION} (node ${process.versions.node}; ${process.platform}/${process.arch})`;
 
-async function exchange(agent: Agent, url: URL, call: Call, signal: AbortSignal): Promise<Answer> {
+async function exchange(dispatcher: Dispatcher, url: URL, call: Call, signal: AbortSignal): Promise<Answer> {
   const { statusCode, headers, body } = await request(url, {
-    dispatcher: agent,
+    dispatcher,
     method: call.method,
     headers: standardHeaders(call),
     body: call.body ?? null,

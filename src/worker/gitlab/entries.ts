@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { ApplicationFailure } from '@temporalio/common';
 import type { Coordinators } from '../../activities/report-to-coordinator.js';
 import { tokenVariableOf } from '../../config/load.js';
+import { proxiesFromEnvironment } from '../../config/proxies.js';
 import type { Config } from '../../config/schema.js';
 import type { Variable } from '../../contracts/job-spec.js';
 import { createGitlabClient, type GitlabClient } from '../../gitlab/client.js';
@@ -66,6 +67,7 @@ export function openGitlabClient(
     ...(entry.ca === undefined ? {} : { ca: pem(entry.ca) }),
     ...(entry.cert === undefined ? {} : { cert: pem(entry.cert) }),
     ...(entry.key === undefined ? {} : { key: pem(entry.key) }),
+    proxies: proxiesFromEnvironment(),
     observe: (endpoint, status) => options.metrics?.apiRequests.inc({ endpoint, status: String(status) }),
   });
   return createGitlabClient({
