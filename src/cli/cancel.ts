@@ -1,4 +1,6 @@
 import type { Command } from 'commander';
+import type { JobHandle } from '../client.js';
+import { isFinalJobState } from '../contracts/names.js';
 import { say, withClient, type CommonOptions } from './context.js';
 
 export function addCancel(program: Command): void {
@@ -10,10 +12,18 @@ export function addCancel(program: Command): void {
     .option('--config <file>', 'configuration')
     .action(async (id: string, options: CommonOptions & { reason?: string }) => {
       await withClient(options, async (client) => {
-        const job = await client.job(id);
-        await job.status();
-        await job.cancel(options.reason);
-        say(`${job.workflowId} is being canceled`);
+        say(await cancelJob(await client.job(id), options.reason));
       });
     });
+}
+
+/** @returns what came of it, for a person */
+export async function cancelJob(
+  job: Pick<JobHandle, 'workflowId' | 'status' | 'cancel'>,
+  reason?: string,
+): Promise<string> {
+  const { state } = await job.status();
+  if (isFinalJobState(state)) return `${job.workflowId} is over already: ${state}. Nothing was canceled`;
+  await job.cancel(reason);
+  return `${job.workflowId} is being canceled`;
 }

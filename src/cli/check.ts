@@ -4,12 +4,14 @@ import type { Config } from '../config/schema.js';
 import { describeOutage } from '../contracts/engine-outage.js';
 import { VERSION } from '../version.js';
 import { printJson, say, type CommonOptions } from './context.js';
-import { EXIT } from './exit-codes.js';
+import { EXIT, exitCodeOfError } from './exit-codes.js';
 
 interface CheckResult {
   what: string;
   ok: boolean;
   detail: string;
+  /** What a command would exit with that met it. */
+  exitCode: number;
 }
 
 export function addCheck(program: Command): void {
@@ -23,14 +25,24 @@ export function addCheck(program: Command): void {
       for (const warning of warnings) say(`warning: ${warning}`);
       const results = await runChecks(config);
       if (options.json === true)
-        printJson({ config: file ?? null, ok: results.every(({ ok }) => ok), checks: results });
+        printJson({
+          config: file ?? null,
+          ok: results.every(({ ok }) => ok),
+          checks: results.map(({ what, ok, detail }) => ({ what, ok, detail })),
+        });
       else {
         process.stdout.write(`ok      configuration  ${file ?? 'the embedded defaults'}\n`);
         for (const { what, ok, detail } of results)
           process.stdout.write(`${ok ? 'ok    ' : 'FAILED'}  ${what}  ${detail}\n`);
       }
-      if (!results.every(({ ok }) => ok)) process.exitCode = EXIT.unreachable;
+      process.exitCode = exitCodeOfChecks(results);
     });
+}
+
+/** A mistake in the configuration is to be corrected first; whatever else fails is a server that cannot be used. */
+export function exitCodeOfChecks(results: readonly Pick<CheckResult, 'ok' | 'exitCode'>[]): number {
+  if (results.every(({ ok }) => ok)) return EXIT.success;
+  return results.some(({ exitCode }) => exitCode === EXIT.usage) ? EXIT.usage : EXIT.unreachable;
 }
 
 async function runChecks(config: Config): Promise<CheckResult[]> {
@@ -121,8 +133,9 @@ async function checkGitlab(config: Config, entry: Config['gitlab'][number]): Pro
 
 async function attempt(what: string, work: () => Promise<string>): Promise<CheckResult> {
   try {
-    return { what, ok: true, detail: await work() };
+    return { what, ok: true, detail: await work(), exitCode: EXIT.success };
   } catch (error) {
-    return { what, ok: false, detail: error instanceof Error ? error.message : String(error) };
+    const detail = error instanceof Error ? error.message : String(error);
+    return { what, ok: false, detail, exitCode: exitCodeOfError(error) };
   }
 }

@@ -42,13 +42,15 @@ async function dev(options: DevCommandOptions): Promise<void> {
   await Promise.race([stack.stop(), again.then(() => stack.stop({ hard: true }))]);
 }
 
+/** The addresses are what a script reads; all else is for a person. */
 function announce(stack: DevStack): void {
-  say(`job pages       ${stack.web}`);
-  say(`Temporal UI     ${stack.temporalUi}`);
-  say(`Temporal        ${stack.temporal}`);
-  say(`Prometheus      ${stack.prometheus}`);
-  say(`worker metrics  ${stack.workerMetrics}`);
-  say(`configuration   ${stack.configFile}`);
+  process.stdout.write(`job pages       ${stack.web}
+Temporal UI     ${stack.temporalUi}
+Temporal        ${stack.temporal}
+Prometheus      ${stack.prometheus}
+worker metrics  ${stack.workerMetrics}
+configuration   ${stack.configFile}
+`);
   say('Running. Ctrl-C stops everything; jobs go on at the next start.');
 }
 

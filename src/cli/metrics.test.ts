@@ -1,6 +1,7 @@
 import { Command } from 'commander';
 import { describe, expect, it } from 'vitest';
-import { addMetrics } from './metrics.js';
+import type { JobStatus } from '../client.js';
+import { addMetrics, noMetricsText } from './metrics.js';
 
 /** The commands with their work taken out: what is tested is which of them gets which options. */
 function parse(...argv: string[]): { command: string; options: unknown } {
@@ -15,6 +16,13 @@ function parse(...argv: string[]): { command: string; options: unknown } {
   program.parse(argv, { from: 'user' });
   return seen;
 }
+
+it('metrics that were never to be are not said to be collected again', () => {
+  const status = { id: 'x', workflowId: 'job/x' } as JobStatus;
+
+  expect(noMetricsText({ ...status, metrics: 'none' }, '')).toBe('No metrics are kept of job/x: they are none');
+  expect(noMetricsText({ ...status, metrics: 'failed' }, '')).toContain('"holdfast metrics replay x" tries again');
+});
 
 describe('holdfast metrics', () => {
   it('and its replay share options, and each gets its own', () => {

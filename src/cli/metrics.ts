@@ -57,7 +57,11 @@ async function readDocument(
   const kept = await client.store.read(jobKeys.metrics(job.workflowId));
   if (kept !== undefined) return { document: MetricsDocument.parse(JSON.parse(kept.toString('utf8'))), status };
   const reason = status.metricsReason === null ? '' : ` (${status.metricsReason})`;
-  throw new UsageError(
-    `No metrics are kept of ${job.workflowId}: they are ${status.metrics}${reason}. "holdfast metrics replay ${job.id}" tries again`,
-  );
+  throw new UsageError(noMetricsText(status, reason));
+}
+
+/** Where there were none to collect, nothing can be collected again. */
+export function noMetricsText({ id, workflowId, metrics }: JobStatus, reason: string): string {
+  const remedy = metrics === 'none' ? '' : `. "holdfast metrics replay ${id}" tries again`;
+  return `No metrics are kept of ${workflowId}: they are ${metrics}${reason}${remedy}`;
 }

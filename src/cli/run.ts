@@ -84,7 +84,7 @@ async function follow(handle: JobHandle, options: RunOptions): Promise<number> {
     say(`Detached; the job goes on. holdfast trace ${handle.id} --follow shows the rest.`);
     return EXIT.canceled;
   }
-  if (options.json === true) printJson(result);
+  if (options.json === true) printJson({ id: handle.id, ...result });
   else if (result.state !== 'success')
     say(
       `job ${result.state}${result.failureReason === null ? '' : ` (${result.failureReason})`}${result.failureMessage === null ? '' : `: ${result.failureMessage}`}`,

@@ -6,9 +6,9 @@ export function addWorker(program: Command): void {
   program
     .command('worker')
     .description('one worker process; SIGTERM hands running jobs over, SIGQUIT drains')
-    .requiredOption('--config <file>', 'configuration')
-    .action(async (options: { config: string }) => {
-      const { config, warnings } = loadConfig({ file: options.config });
+    .option('--config <file>', 'configuration')
+    .action(async (options: { config?: string }) => {
+      const { config, warnings } = loadConfig({ file: options.config, ignoreRunningDev: true });
       const [{ createLogger }, { runWorker }] = await Promise.all([
         import('../telemetry/logger.js'),
         import('../worker/run-worker.js'),

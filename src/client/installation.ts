@@ -2,6 +2,7 @@ import { hostname } from 'node:os';
 import { resolve } from 'node:path';
 import type { Client } from '@temporalio/client';
 import type { Config } from '../config/schema.js';
+import { guarded } from './reach.js';
 import { installationOf, type Installation } from '../machines/installation.js';
 
 /**
@@ -10,7 +11,10 @@ import { installationOf, type Installation } from '../machines/installation.js';
  */
 export async function readInstallation(client: Client, config: Config): Promise<Installation> {
   const { namespace } = config.temporal;
-  const { namespaceInfo } = await client.workflowService.describeNamespace({ namespace });
+  const { namespaceInfo } = await guarded(
+    () => client.workflowService.describeNamespace({ namespace }),
+    config.temporal.address,
+  );
   const id = namespaceInfo?.id;
   if (id == null || id === '') {
     throw new Error(

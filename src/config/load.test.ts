@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { stringify } from 'yaml';
-import { loadConfig } from './load.js';
+import { loadConfig, parseConfig } from './load.js';
 
 let directory: string;
 
@@ -18,6 +18,13 @@ function load(gitlab: object, mode: number, env: NodeJS.ProcessEnv = {}) {
   chmodSync(file, mode);
   return loadConfig({ file, env });
 }
+
+it('a port that no server can have is told before one tries to', () => {
+  const address = (listenAddress: string) => () => parseConfig({ metricsServer: { listenAddress } }, 'the test');
+
+  expect(address('127.0.0.1:99999')).toThrow('metricsServer.listenAddress: must have a port from 0 to 65535');
+  expect(address('[::1]:65535')).not.toThrow();
+});
 
 describe('files with secrets', () => {
   it('are warned about when others can read them', () => {

@@ -67,7 +67,10 @@ const SwapSize = z.union([z.string(), z.number()]).transform((value, context) =>
 
 const Address = z
   .string()
-  .regex(/^(\[[0-9a-fA-F:]+\]|[^:\s]+):\d{1,5}$/, { error: 'must be host:port, e.g. 127.0.0.1:9252' });
+  .regex(/^(\[[0-9a-fA-F:]+\]|[^:\s]+):\d{1,5}$/, { error: 'must be host:port, e.g. 127.0.0.1:9252' })
+  .refine((address) => Number(address.slice(address.lastIndexOf(':') + 1)) <= 65_535, {
+    error: 'must have a port from 0 to 65535',
+  });
 const Url = z.url({ protocol: /^https?$/, error: 'must be an http or https URL' });
 const Name = z.string().regex(/^[a-z0-9][a-z0-9_.-]{0,40}$/, { error: 'must be a short lower-case name' });
 

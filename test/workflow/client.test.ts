@@ -9,7 +9,7 @@ import { createHoldfastClient, JobNotFoundError, type HoldfastClient } from '../
 import { listJobPage } from '../../src/client/job-page.js';
 import { parseKeyRing } from '../../src/codec/key-ring.js';
 import { createPayloadCodec } from '../../src/codec/payload-codec.js';
-import { parseConfig } from '../../src/config/load.js';
+import { ConfigError, parseConfig } from '../../src/config/load.js';
 import { CI_JOB_WORKFLOW, REPLAY_METRICS_WORKFLOW } from '../../src/contracts/names.js';
 import { until } from '../support/processes.js';
 import { startFakeWorld, type FakeWorld } from './fake-world.js';
@@ -117,6 +117,18 @@ describe('a job', () => {
     await expect(client.jobToReplay('job/nope')).rejects.toThrow(JobNotFoundError);
     await expect(client.temporal.workflow.getHandle('replay-metrics/job/nope').describe()).rejects.toThrow();
   });
+});
+
+it('a namespace that Temporal does not know is a mistake in the configuration', async () => {
+  const temporal = { address: world.address, namespace: 'nope' };
+  const lost = await createHoldfastClient(
+    parseConfig({ temporal, store: { directory: join(directory, 'store') } }, 'the test'),
+  );
+
+  await expect(lost.listJobs()).rejects.toBeInstanceOf(ConfigError);
+  await expect(lost.startJob({ script: ['true'] })).rejects.toThrow(/temporal\.namespace.*nope/s);
+  await expect(lost.job('x')).rejects.toBeInstanceOf(ConfigError);
+  await lost.close();
 });
 
 describe('a job that was sealed with a key which is not here', () => {
