@@ -392,6 +392,7 @@ describe('for everyone', () => {
   );
 
   it('the list is filtered, and the theme chosen, by keys alone', async () => {
+    await settled('fails');
     const { page } = await open('/', { theme: 'light' });
     await tabTo(page, '#theme');
     await page.keyboard.press('Enter');
@@ -409,6 +410,7 @@ describe('for everyone', () => {
   });
 
   it('a job’s graphs, sections and lines are reached by keys alone', async () => {
+    await settled('build');
     const { page } = await open('/jobs/job/build');
     await page.waitForSelector('figure[data-query=memory] canvas');
     await untilText(page, '#trace-rows', 'preparing');
