@@ -22,7 +22,8 @@ const GivenJob = z.strictObject({ version: Version, job: z.unknown(), holdOnFail
 const GivenSpec = z.strictObject({
   version: Version,
   spec: z.unknown(),
-  coordinator: z.unknown(),
+  // Absent in what the client starts.
+  coordinator: z.unknown().optional(),
   holdOnFailureMs: HoldOnFailure.optional(),
 });
 
