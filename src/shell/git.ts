@@ -11,7 +11,8 @@ export function getSourcesScript(context: ScriptContext & { source: SourceSpec; 
   const { source, projectDirectory, variables, warnings } = context;
   const settings = gitSettings(source, variables.lookup, warnings);
   const directory = quote(projectDirectory);
-  const head = `${preamble(context)}umask 0000\n`;
+  // First of all: the files of variables are root's here, and are written anew by the build's user, whoever that is.
+  const head = `umask 0000\n${preamble(context)}`;
   if (settings.strategy === 'none') return `${head}mkdir -p ${directory}\n${say('Skipping Git repository setup')}`;
   if (settings.strategy === 'empty') {
     return `${head}rm -rf ${directory}\nmkdir -p ${directory}\n${say('Skipping Git repository setup and creating an empty build directory')}`;
