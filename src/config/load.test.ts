@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { stringify } from 'yaml';
-import { loadConfig, parseConfig } from './load.js';
+import { loadConfig, parseConfig, revisionFromEnvironment } from './load.js';
 
 let directory: string;
 
@@ -24,6 +24,11 @@ it('a port that no server can have is told before one tries to', () => {
 
   expect(address('127.0.0.1:99999')).toThrow('metricsServer.listenAddress: must have a port from 0 to 65535');
   expect(address('[::1]:65535')).not.toThrow();
+});
+
+it('the revision is what the build has said', () => {
+  expect(revisionFromEnvironment({ HOLDFAST_REVISION: 'abc' })).toBe('abc');
+  expect(revisionFromEnvironment({ HOLDFAST_REVISION: '' })).toBe('unknown');
 });
 
 describe('files with secrets', () => {

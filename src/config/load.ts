@@ -66,6 +66,11 @@ export function runnerTokenFromEnvironment(env: NodeJS.ProcessEnv = process.env)
   return env['HOLDFAST_REGISTER_TOKEN'];
 }
 
+/** The commit that this was built from, where whoever built it has said so (`Dockerfile`). */
+export function revisionFromEnvironment(env: NodeJS.ProcessEnv = process.env): string {
+  return env['HOLDFAST_REVISION'] || 'unknown';
+}
+
 /** Where a `gitlab[]` entry's token may come from without a file. */
 export function tokenVariableOf(entry: string): string {
   return `HOLDFAST_GITLAB_TOKEN_${entry.toUpperCase().replaceAll(/[^A-Z0-9]/g, '_')}`;
