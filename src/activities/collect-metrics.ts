@@ -1,3 +1,4 @@
+import { Context } from '@temporalio/activity';
 import { ApplicationFailure } from '@temporalio/common';
 import type { Activities, CollectMetricsInput, MachineLabel, MetricsResult } from '../contracts/activities.js';
 import type { ReplayedMetrics, ReplayMetricsInput, ReplayMetricsResult } from '../contracts/ci-job.js';
@@ -11,7 +12,7 @@ import { summarizeRun } from '../metrics/run-summary.js';
 import { formatSpan } from '../metrics/units.js';
 import { keepRun, readUsage } from '../metrics/usage-log.js';
 import type { Aggregate } from '../metrics/values.js';
-import { jobKeys } from '../store/keys.js';
+import { incompleteKeys, jobKeys } from '../store/keys.js';
 import type { UsageMetrics } from '../telemetry/usage-metrics.js';
 import { beating } from './beat.js';
 import type { SharedDeps } from './deps.js';
@@ -31,6 +32,11 @@ export interface MetricsDeps extends SharedDeps {
   };
 }
 
+/** So often everything is tried again when one query gets no answer; after that the others are kept without it. */
+const WHOLE_ATTEMPTS = 3;
+/** The same of what is sent with the job, within `metrics.grace`. */
+const WHOLE_EARLY_ATTEMPTS = 1;
+
 /** @returns activities `collectMetrics` and `replayJobMetrics` */
 export function createMetricsActivities(deps: MetricsDeps): Pick<Activities, 'collectMetrics' | 'replayJobMetrics'> {
   return {
@@ -39,7 +45,8 @@ export function createMetricsActivities(deps: MetricsDeps): Pick<Activities, 'co
         if (input.early === true) return await collectEarly(deps, input, signal, owner);
         // For the replay, should this collection never succeed.
         await deps.store.write(jobKeys.metricsRequest(input.workflowId), JSON.stringify(input));
-        return await collectAndKeep(deps, input, signal);
+        const partial = Context.current().info.attempt > WHOLE_ATTEMPTS;
+        return (await collectAndKeep(deps, input, signal, { partial })).result;
       }),
     replayJobMetrics: (input) => beating(deps.lifecycle, (signal) => replay(deps, input, signal)),
   };
@@ -55,7 +62,8 @@ async function collectEarly(
   if (deps.prometheus === undefined) throw unconfigured();
   const known = await findEarlyMetrics(deps.store, input);
   if (known !== undefined) return known;
-  const document = await collect(deps.prometheus, requestOf(deps, input), deps, signal);
+  const partial = Context.current().info.attempt > WHOLE_EARLY_ATTEMPTS;
+  const document = await collect(deps.prometheus, { ...requestOf(deps, input), partial }, deps, signal);
   return await keepEarlyMetrics(deps.store, input, document, owner);
 }
 
@@ -63,14 +71,15 @@ async function collectAndKeep(
   deps: MetricsDeps,
   input: CollectMetricsInput,
   signal: AbortSignal,
-): Promise<MetricsResult> {
+  how: Pick<CollectRequest, 'partial' | 'hurried'>,
+): Promise<{ result: MetricsResult; document: MetricsDocument }> {
   if (deps.prometheus === undefined) throw unconfigured();
-  const document = await collect(deps.prometheus, requestOf(deps, input), deps, signal);
+  const document = await collect(deps.prometheus, { ...requestOf(deps, input), ...how }, deps, signal);
   const result = await keepMetrics(deps.store, input, document);
   await keepUsage(deps, document);
   tellFlags(deps, input, document);
   deps.metrics.metricsCollections.inc({ outcome: result.outcome });
-  return result;
+  return { result, document };
 }
 
 /** Numbers for right-sizing; an out-of-memory kill counts also when nothing was measured. */
@@ -144,8 +153,10 @@ async function collect(
 async function replay(deps: MetricsDeps, input: ReplayMetricsInput, signal: AbortSignal): Promise<ReplayMetricsResult> {
   const { job } = input;
   const known = await readMetrics(deps.store, job);
-  if (known?.delivery !== undefined && known.complete !== false)
+  if (known?.delivery !== undefined && known.complete !== false) {
+    await deps.store.remove(incompleteKeys.job(job));
     return await told(deps, job, { outcome: known.delivery, reason: 'was collected before', flags: flagsOf(known) });
+  }
   const saved = await deps.store.read(jobKeys.metricsRequest(job));
   if (saved === undefined) {
     const reason = "nothing is known of the job's machine: it never had one, or the store is another one";
@@ -154,7 +165,11 @@ async function replay(deps: MetricsDeps, input: ReplayMetricsInput, signal: Abor
   // Written by `collectMetrics` above.
   const request = JSON.parse(saved.toString('utf8')) as CollectMetricsInput;
   try {
-    const { outcome, reason, flags } = await collectAndKeep(deps, request, signal);
+    // A person waits: what is answered now is better than nothing, and the next replay goes on.
+    const how = { partial: true, hurried: true };
+    const { result, document } = await collectAndKeep(deps, request, signal, how);
+    const { outcome, reason, flags } = result;
+    if (document.complete === false) return { job, outcome, reason, flags };
     if (outcome === 'no_samples') return { job, outcome, reason: await whyGone(deps, request, signal), flags };
     return outcome === 'failed' ? { job, outcome, reason, flags } : await told(deps, job, { outcome, reason, flags });
   } catch (error) {

@@ -6,6 +6,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { CollectMetricsInput } from '../contracts/activities.js';
 import type { MetricsDocument } from '../metrics/document.js';
 import { createDirectoryStore } from '../store/directory-store.js';
+import { incompleteKeys, jobKeys } from '../store/keys.js';
 import type { Store } from '../store/store.js';
 import { findEarlyMetrics, keepEarlyMetrics, keepMetrics, markUploaded, readMetrics } from './kept-metrics.js';
 import { createOwnership } from './ownership.js';
@@ -156,5 +157,42 @@ describe('the last collection', () => {
       state: 'failed',
       outcome: 'no_samples',
     });
+  });
+});
+
+describe('the mark of metrics that are not complete', () => {
+  const owner = createOwnership();
+  const marked = async () => (await store.list(incompleteKeys.all())).map(incompleteKeys.jobOf);
+
+  it('is there from the first collection on, with what a replay needs, and goes with the last', async () => {
+    await keepEarlyMetrics(store, { ...input, early: true }, documentUntil(50_000), owner);
+    const request = await store.read(jobKeys.metricsRequest('job/1'));
+
+    expect(await marked()).toEqual(['job/1']);
+    expect(JSON.parse(request?.toString() ?? '')).toEqual(input);
+    await keepMetrics(store, input, documentUntil(60_000));
+    expect(await marked()).toEqual([]);
+  });
+
+  it('goes also when the last collection finds nothing more', async () => {
+    await keepEarlyMetrics(store, input, documentUntil(50_000), owner);
+    await keepMetrics(store, input, documentUntil(60_000, NOTHING));
+
+    expect(await marked()).toEqual([]);
+  });
+
+  it('stays while something is missing, which the reason names', async () => {
+    const missing = { complete: false as const, skipped: [{ query: 'heavy', reason: 'answered 503' }] };
+
+    const { reason } = await keepMetrics(store, { ...input, toCoordinator: false }, documentUntil(60_000, missing));
+
+    expect(reason).toBe('1 series; still missing: heavy (a replay may bring it)');
+    expect(await marked()).toEqual(['job/1']);
+  });
+
+  it('is not set by a first collection that found nothing: nothing was sent', async () => {
+    await keepEarlyMetrics(store, input, documentUntil(50_000, NOTHING), owner);
+
+    expect(await marked()).toEqual([]);
   });
 });

@@ -1,7 +1,7 @@
 import { gzipSync } from 'node:zlib';
 import type { CollectMetricsInput, MetricsResult } from '../contracts/activities.js';
 import { MetricsDocument, toReferee, WHOLE } from '../metrics/document.js';
-import { jobKeys } from '../store/keys.js';
+import { incompleteKeys, jobKeys } from '../store/keys.js';
 import type { Store } from '../store/store.js';
 import type { Ownership } from './ownership.js';
 
@@ -18,6 +18,18 @@ export function flagsOf({ flags = [] }: MetricsDocument): string[] {
 
 /** The last collection: what it found replaces what an early one did, unless it found nothing. */
 export async function keepMetrics(
+  store: Store,
+  input: CollectMetricsInput,
+  document: MetricsDocument,
+): Promise<MetricsResult> {
+  const result = await keepDocument(store, input, document);
+  // Last: who is interrupted before leaves a mark too many, which the next replay takes away.
+  if (document.complete === false) await store.write(incompleteKeys.job(input.workflowId), '');
+  else await store.remove(incompleteKeys.job(input.workflowId));
+  return result;
+}
+
+async function keepDocument(
   store: Store,
   input: CollectMetricsInput,
   document: MetricsDocument,
@@ -54,19 +66,25 @@ export async function keepMetrics(
   };
 }
 
-/** The early collection: nothing is kept of one that found nothing, since the last one is still to come. */
+/**
+ * The early collection: nothing is kept of one that found nothing, since the last one is still to come. Should that never come, a
+ * replay finds the job by its mark and knows what to ask for.
+ */
 export async function keepEarlyMetrics(
   store: Store,
-  { workflowId, attempt }: CollectMetricsInput,
+  input: CollectMetricsInput,
   document: MetricsDocument,
   owner: Ownership,
 ): Promise<MetricsResult> {
   if (document.outcome !== 'samples')
     return { state: 'pending', outcome: 'no_samples', reason: whyNothing(document), flags: [] };
   owner.assertHeld();
+  const { workflowId, attempt } = input;
   const [referee] = await Promise.all([
     keepReferee(store, workflowId, document),
     write(store, workflowId, { ...document, complete: false, delivery: 'stored' }),
+    store.write(jobKeys.metricsRequest(workflowId), JSON.stringify({ ...input, early: undefined })),
+    store.write(incompleteKeys.job(workflowId), ''),
   ]);
   // After all others: where it is, they are, too. Really gzipped, unlike the reference's.
   const { bytes } = await store.write(jobKeys.metricsRefereeGzip(workflowId, attempt), gzipSync(referee));
@@ -126,14 +144,23 @@ function whyNothing({ outcome, machine, skipped }: MetricsDocument): string {
 
 function reasonOf(document: MetricsDocument, to: { toCoordinator: boolean; uploaded: boolean }): string {
   if (!to.toCoordinator) return whatIsThere(document);
+  const rest = document.complete === false ? missing(document) : 'the store has that after it, too';
   return to.uploaded
-    ? 'sent with the job, up to the last scrape before its end; the store has that after it, too'
+    ? `sent with the job, up to the last scrape before its end; ${rest}`
     : 'not sent before the final status, after which the coordinator takes no artifacts; kept in the store';
 }
 
-function whatIsThere({ series, skipped, coverage }: MetricsDocument): string {
+/** For a replay to bring. */
+function missing({ skipped }: MetricsDocument): string {
+  const what = skipped.length === 0 ? 'the scrape that covers its end' : skipped.map(({ query }) => query).join(', ');
+  return `still missing: ${what} (a replay may bring it)`;
+}
+
+function whatIsThere(document: MetricsDocument): string {
+  const { series, skipped, coverage, complete } = document;
   const parts = [`${String(series.length)} series`];
-  if (skipped.length > 0) parts.push(`skipped: ${skipped.map(({ query }) => query).join(', ')}`);
+  if (complete === false) parts.push(missing(document));
+  else if (skipped.length > 0) parts.push(`skipped: ${skipped.map(({ query }) => query).join(', ')}`);
   if (coverage !== undefined && coverage < WHOLE)
     parts.push(
       `samples for ${String(Math.round(coverage * 100))} % of the time: the worker or Prometheus was away, or is behind`,

@@ -1,6 +1,7 @@
 import { Command } from 'commander';
 import type { HoldfastClient } from '../client.js';
 import type { ReplayedJob } from '../client/replay-many.js';
+import { listIncompleteMetrics } from '../client/incomplete-metrics.js';
 import { shortJobId } from '../contracts/names.js';
 import { parseDuration } from '../job/durations.js';
 import { printJson, say, withClient, type CommonOptions } from './context.js';
@@ -23,7 +24,7 @@ export function replayCommand(): Command {
   return new Command('replay')
     .description('collect and upload again what failed')
     .argument('[id...]', 'workflow ids or their last parts')
-    .option('--failed', 'every finished job whose metrics failed or are still pending')
+    .option('--failed', 'every finished job whose metrics failed, are still pending, or lack something')
     .option('--since <time>', 'with --failed: only jobs queued since then; "2h", "7d" or ISO 8601', parseSince)
     .option('--dry-run', 'only say which')
     .option('--limit <n>', 'with --failed: how many at most', positive('--limit'), 10_000)
@@ -63,6 +64,7 @@ async function findJobs(client: HoldfastClient, ids: readonly string[], options:
   const lists = [
     await client.listJobs({ ...filter, metrics: 'failed' }),
     await client.listJobs({ ...filter, metrics: 'pending' }),
+    await listIncompleteMetrics(client.temporal, client.store, filter),
   ];
   const finished = lists.flat().filter(({ state }) => ['success', 'failed', 'canceled'].includes(state));
   return [...new Set([...named, ...finished.map(({ workflowId }) => workflowId)])].slice(

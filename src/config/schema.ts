@@ -273,7 +273,9 @@ const Metrics = z.strictObject({
     "the most that the upload of metrics may delay a job's final status; 0s: they are not sent to GitLab",
   ),
   giveUpAfter: duration('24h', { minMs: 1000 }),
-  scrapeWait: duration('15s').describe('how long to wait for the scrape that covers the end of the script'),
+  scrapeWait: duration('15s').describe(
+    'the least that is waited for the scrape that covers the end of the script; with slower scrapes their interval, at most 2 min',
+  ),
   sampleInterval: duration('1s', { minMs: 200 }).describe(
     'how often the worker samples its machines; what a container uses after its last sample is not counted',
   ),

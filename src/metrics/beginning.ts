@@ -94,12 +94,12 @@ function toCurve(start: Series, { labels, values }: Series): Curve | undefined {
     last = value;
     points.push([Math.round(seconds * 1000), sum]);
   }
-  return { labels: withoutScraper(labels), points };
+  return { labels: byMachine(labels), points };
 }
 
-/** As our queries have them: without the name, and whoever scraped it. */
-function withoutScraper(labels: Series['labels']): Series['labels'] {
-  return Object.fromEntries(Object.entries(labels).filter(([name]) => !['__name__', 'instance', 'job'].includes(name)));
+/** As our queries have them: the machine alone, whoever scraped it. */
+function byMachine({ machine }: Series['labels']): Series['labels'] {
+  return machine === undefined ? {} : { machine };
 }
 
 /**

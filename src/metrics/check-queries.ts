@@ -24,7 +24,13 @@ export async function findRefusedQueries(
   asked: { queries: MetricQueries; rules: readonly FlagRule[]; stepMs: number },
   signal?: AbortSignal,
 ): Promise<RefusedQuery[]> {
-  const context = { selector: SELECTOR, stepMs: asked.stepMs, windowMs: 60_000, limits: undefined };
+  const context = {
+    selector: SELECTOR,
+    machine: SELECTOR.value,
+    stepMs: asked.stepMs,
+    windowMs: 60_000,
+    limits: undefined,
+  };
   const wanted = [
     ...Object.entries(asked.queries).map(([name, query]) => ({
       where: `metrics.queries.${name}`,

@@ -5,6 +5,7 @@ import { collectMetrics, type CollectRequest } from './collect.js';
 import { PrometheusError } from './errors.js';
 import type { PrometheusClient, Series } from './prometheus-client.js';
 import type { QueryRange } from './range.js';
+import { toRules } from './rules.js';
 
 const START_MS = 1_000_000;
 const END_MS = 1_060_000;
@@ -113,18 +114,64 @@ describe('the end of the window', () => {
 
     expect(document.window.endMs).toBe(END_MS + 800 + HALF_MS);
     expect(world.looks.filter(({ query }) => !query.includes('__name__'))).toHaveLength(1);
-    expect(world.looks[0]?.atMs).toBe(END_MS + 15_000);
+    expect(world.looks[0]?.atMs).toBe(END_MS + 120_000);
     expect(world.elapsedMs()).toBe(0);
   });
 
-  it('is waited for by time alone when the queries are of another exporter', async () => {
-    const world = scripted({ nowMs: END_MS + 4000, scrapes: { firstMs: START_MS, everyMs: 5000 } });
+  it('is waited for when it comes a minute later: Prometheus scrapes so by default', async () => {
+    const world = scripted({ nowMs: END_MS, scrapes: { firstMs: END_MS - 100_000, everyMs: 60_000 } });
 
-    const document = await run(world, { queries: { cpu: 'rate(my_cpu_seconds_total{{selector}}[{interval}])' } });
+    const document = await run(world, { window: { startMs: END_MS - 120_000, endMs: END_MS } });
 
-    expect(world.looks).toEqual([]);
-    expect(world.elapsedMs()).toBe(11_000);
-    expect(document.window.endMs).toBe(END_MS);
+    expect(document.window.endMs).toBe(END_MS + 20_000 + 30_000);
+    expect(document.complete).toBeUndefined();
+    expect(world.elapsedMs()).toBeLessThan(21_000);
+    expect(world.looks.length).toBeLessThan(10);
+  });
+
+  it('is waited for when the machine was seen once: nobody knows when the next scrape comes', async () => {
+    const world = scripted({ nowMs: END_MS, scrapes: { firstMs: END_MS - 10_000, everyMs: 60_000 } });
+
+    expect((await run(world)).window.endMs).toBe(END_MS + 50_000 + 30_000);
+  });
+
+  it('is not waited for so long at a replay, and found at its time later', async () => {
+    const scrapes = { firstMs: END_MS - 100_000, everyMs: 60_000 };
+    const window = { startMs: END_MS - 120_000, endMs: END_MS };
+    const soon = scripted({ nowMs: END_MS, scrapes });
+    const later = scripted({ nowMs: END_MS + 86_400_000, scrapes });
+
+    const early = await run(soon, { window, hurried: true });
+    const whole = await run(later, { window, hurried: true });
+
+    expect(soon.elapsedMs()).toBe(15_000);
+    expect(early).toMatchObject({ complete: false, window: { endMs: END_MS + 30_000 } });
+    expect(later.elapsedMs()).toBe(0);
+    expect(whole.window.endMs).toBe(END_MS + 20_000 + 30_000);
+    expect(whole.complete).toBeUndefined();
+  });
+
+  it('that did not come may still, but not long after the job', async () => {
+    const scrapes = { firstMs: START_MS, everyMs: 5000, lastMs: END_MS - 5000 };
+
+    expect((await run(scripted({ nowMs: END_MS, scrapes }))).complete).toBe(false);
+    expect((await run(scripted({ nowMs: END_MS + 86_400_000, scrapes }))).complete).toBeUndefined();
+  });
+
+  it.each([
+    [
+      'rate(my_cpu_seconds_total{mode!="idle",{selector}}[{interval}])',
+      'my_cpu_seconds_total{mode!="idle",machine="hf-1"}',
+    ],
+    ['sum:rate5m{{selector}}', 'sum:rate5m{machine="hf-1"}'],
+    ['rate({__name__="my_cpu",{selector}}[{interval}])', '{machine="hf-1"}'],
+  ])('of %s is looked for in it', async (cpu, probe) => {
+    const world = scripted({ nowMs: END_MS, scrapes: { firstMs: START_MS + 800, everyMs: 5000 } });
+
+    const document = await run(world, { queries: { cpu } });
+
+    expect(world.looks[0]?.query).toBe(`${probe}[240s]`);
+    expect(document).toMatchObject({ scrapeIntervalMs: 5000, window: { endMs: END_MS + 800 + 2500 } });
   });
 
   it.each([
@@ -135,7 +182,7 @@ describe('the end of the window', () => {
 
     await run(world, { queries: { cpu: query } });
 
-    expect(world.looks[0]?.query).toBe(`${probe}{machine="hf-1"}[150s]`);
+    expect(world.looks[0]?.query).toBe(`${probe}{machine="hf-1"}[240s]`);
   });
 
   it('never waits beyond its bound, whatever the rhythm of the scrapes', async () => {
@@ -149,9 +196,11 @@ describe('the end of the window', () => {
 
         const document = await run(world, { scrapeWaitMs });
 
-        expect(world.elapsedMs()).toBeLessThanOrEqual(scrapeWaitMs);
+        const isRhythmKnown = firstMs + everyMs <= END_MS - START_MS;
+        const boundMs = Math.max(scrapeWaitMs, isRhythmKnown ? everyMs + 1050 : 120_000);
+        expect(world.elapsedMs()).toBeLessThanOrEqual(boundMs);
         expect(document.window.endMs).toBeGreaterThanOrEqual(END_MS);
-        expect(document.window.endMs).toBeLessThanOrEqual(END_MS + scrapeWaitMs + everyMs / 2 + 50);
+        expect(document.window.endMs).toBeLessThanOrEqual(END_MS + boundMs + everyMs / 2 + 50);
       }),
     );
   });
@@ -260,6 +309,92 @@ describe('the outcome', () => {
 
     expect(document.outcome).toBe('refused');
     expect(document.skipped).toEqual([{ query: 'cpu', reason: 'parse error' }]);
+  });
+
+  describe('of a Prometheus that answers some queries only', () => {
+    const timedOut = () => new PrometheusError('PROMETHEUS_FAULT', 'answered 503: query timed out');
+    const rules = [{ name: 'odd', query: 'slow', threshold: 1, longerThanMs: 0 }];
+
+    function collect(
+      changes: Partial<CollectRequest>,
+      refuse: (query: string) => boolean = (query) => query === 'slow',
+    ) {
+      const world = scripted({
+        nowMs: END_MS + 86_400_000,
+        scrapes: { firstMs: START_MS, everyMs: 1000 },
+        refuse: (query) => (refuse(query) ? timedOut() : undefined),
+      });
+      const prometheus = {
+        ...world.prometheus,
+        query: (query: string, signal?: AbortSignal, atMs?: number) =>
+          /slow|__name__/.test(query) ? Promise.reject(timedOut()) : world.prometheus.query(query, signal, atMs),
+      };
+      const queries = { heavy: 'slow', ...request.queries };
+      return collectMetrics(prometheus, { ...request, queries, ...changes }, new AbortController().signal, world.clock);
+    }
+
+    it('is an error to be tried again at first', async () => {
+      await expect(collect({ rules })).rejects.toMatchObject({ code: 'PROMETHEUS_FAULT', retryable: true });
+    });
+
+    it('is what was answered when it was tried often enough: the rest is named with its reason, and the document is incomplete', async () => {
+      const document = await collect({ rules, partial: true });
+
+      expect(document).toMatchObject({ outcome: 'samples', complete: false });
+      expect(document.series.map(({ query }) => query)).toEqual(['cpu']);
+      expect(document.skipped).toEqual(
+        ['heavy', 'rule odd', 'totals'].map((query) => ({ query, reason: 'answered 503: query timed out' })),
+      );
+    });
+
+    it('is an error, however often it was tried, when none is answered', async () => {
+      await expect(collect({ partial: true }, () => true)).rejects.toMatchObject({ retryable: true });
+    });
+  });
+
+  it('names the rate that found too few samples, beside others that did', async () => {
+    const world = scripted({ nowMs: END_MS + 86_400_000, scrapes: { firstMs: START_MS, everyMs: 1000 } });
+    const prometheus = {
+      ...world.prometheus,
+      queryRange: (query: string, range: QueryRange) =>
+        query.startsWith('own') ? world.prometheus.queryRange(query, range) : Promise.resolve([]),
+      query: (query: string, signal?: AbortSignal, atMs?: number) =>
+        query.includes('absent') ? Promise.resolve([]) : world.prometheus.query(query, signal, atMs),
+    };
+    const queries = {
+      own: 'own{{selector}}',
+      slow: 'rate(slow_total{{selector}}[{interval}])',
+      above: 'slow_total{{selector}} > 5',
+      absent: 'rate(absent_total{{selector}}[{interval}])',
+    };
+
+    const document = await collectMetrics(
+      prometheus,
+      { ...request, queries },
+      new AbortController().signal,
+      world.clock,
+    );
+
+    expect(document.skipped).toEqual([
+      {
+        query: 'slow',
+        reason:
+          'found nothing, although Prometheus has samples of slow_total{machine="hf-1"}: too few for a rate over 5s',
+      },
+    ]);
+  });
+
+  it('has sums and the rule presets of our own metrics, whatever label the queries go by', async () => {
+    const world = scripted({ nowMs: END_MS + 86_400_000, scrapes: { firstMs: START_MS, everyMs: 1000 } });
+    const selector = { name: 'vm', value: 'vm-hf-1' };
+    const rules = toRules([{ preset: 'cpu_pegged', longerThan: 1000 }]);
+
+    await run(world, { selector, queries: { memory: 'container_memory{{selector}}' }, rules });
+
+    const [scrape, rule, totals] = world.looks.map(({ query }) => query);
+    expect(scrape).toBe('container_memory_working_set_bytes{vm="vm-hf-1"}[240s]');
+    expect(rule).toContain('holdfast_machine_cpu_seconds_total{machine="hf-1"}');
+    expect(totals).toContain('{__name__=~"holdfast_machine_.+_total",machine="hf-1"}');
   });
 
   it('names the rule that was refused, and keeps the graphs', async () => {

@@ -1,5 +1,5 @@
 import type { MetricsDocument } from './document.js';
-import { PrometheusError } from './errors.js';
+import type { Gaps } from './gaps.js';
 import type { PrometheusClient } from './prometheus-client.js';
 import { fillRule, type FlagRule, type RuleContext } from './rules.js';
 import { parseValue } from './values.js';
@@ -9,12 +9,12 @@ interface Found {
   skipped: MetricsDocument['skipped'];
 }
 
-/** Which rules a job meets at the end of its window. A rule that is refused is skipped, with the reason. */
+/** Which rules a job meets at the end of its window. A rule without an answer is skipped, with the reason. */
 export async function findFlags(
   prometheus: PrometheusClient,
   rules: readonly FlagRule[],
   context: RuleContext & { endMs: number; jobMs: number },
-  signal: AbortSignal,
+  { gaps, signal }: { gaps: Gaps; signal: AbortSignal },
 ): Promise<Found> {
   const found: Found = { flags: [], skipped: [] };
   for (const { name, query, threshold, longerThanMs } of rules) {
@@ -25,8 +25,7 @@ export async function findFlags(
       const value = values.reduce((highest, each) => Math.max(highest, each), -Infinity);
       if (value > threshold) found.flags.push({ name, value, threshold });
     } catch (error) {
-      if (!(error instanceof PrometheusError) || error.retryable) throw error;
-      found.skipped.push({ query: `rule ${name}`, reason: error.message });
+      found.skipped.push({ query: `rule ${name}`, reason: gaps.reasonFor(error) });
     }
   }
   return found;

@@ -5,7 +5,8 @@ export type MetricQueries = Readonly<Record<string, string>>;
 
 /**
  * From Holdfast's own machine metrics. Two workers may sample the same machine (a rolling restart), and a machine may be
- * scraped by two jobs of Prometheus: `max without` makes them one series, where a sum would count the machine twice.
+ * scraped by two jobs of Prometheus: `max by` makes them one series, where a sum would count the machine twice. By the machine alone:
+ * whatever other labels its scrapers give it (an environment, a replica) would make it two again.
  */
 export const HOLDFAST_QUERIES: MetricQueries = {
   cpu: onePerMachine('rate(holdfast_machine_cpu_seconds_total{{selector}}[{interval}])'),
@@ -102,6 +103,14 @@ export function fillQuery(template: string, selector: { name: string; value: str
   );
 }
 
+/** By what our own metrics know the machine: a label of another name belongs to another exporter, they have the machine's own name then. */
+export function ownSelector(
+  selector: { name: string; value: string },
+  machine: string,
+): { name: string; value: string } {
+  return selector.name === 'machine' ? selector : { name: 'machine', value: machine };
+}
+
 /** `label="value"`, the value escaped as PromQL's strings are. */
 export function toMatcher(selector: { name: string; value: string }): string {
   const escaped = selector.value.replaceAll('\\', '\\\\').replaceAll('"', '\\"').replaceAll('\n', '\\n');
@@ -134,5 +143,5 @@ export function parsePromDuration(text: string): number | undefined {
 }
 
 function onePerMachine(query: string): string {
-  return `max without (instance, job) (${query})`;
+  return `max by (machine) (${query})`;
 }

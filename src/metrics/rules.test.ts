@@ -1,10 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import { findFlags } from './flags.js';
+import { createGaps } from './gaps.js';
 import type { PrometheusClient, Series } from './prometheus-client.js';
 import { fillRule, RULE_PRESETS, toRules } from './rules.js';
 
 const selector = { name: 'machine', value: 'hf-1' };
-const context = { selector, stepMs: 5000, windowMs: 61_200, limits: { cpus: 2, memoryBytes: null } };
+const context = { selector, machine: 'hf-1', stepMs: 5000, windowMs: 61_200, limits: { cpus: 2, memoryBytes: null } };
 
 function answering(values: Record<string, string[]>) {
   const asked: { query: string; atMs: number | undefined }[] = [];
@@ -22,6 +23,17 @@ describe('fillRule', () => {
     expect(fillRule('rate(x{{selector}}[{window}:{interval}]) > {cpus}', context)).toBe(
       'rate(x{machine="hf-1"}[62s:5s]) > 2',
     );
+  });
+
+  it('has our own metrics by our own label, whatever the machine is called elsewhere', () => {
+    const elsewhere = { ...context, selector: { name: 'instance', value: 'hf-1:9100' } };
+
+    expect(fillRule('x{{own_selector}} + y{{selector}}', elsewhere)).toBe(
+      'x{machine="hf-1"} + y{instance="hf-1:9100"}',
+    );
+    expect(fillRule(RULE_PRESETS.memory_flat.query, elsewhere)).not.toContain('instance');
+    const named = { ...context, selector: { name: 'machine', value: 'vm-1' } };
+    expect(fillRule('x{{own_selector}}', named)).toBe('x{machine="vm-1"}');
   });
 
   it('takes one CPU where the machine has no limit', () => {
@@ -48,7 +60,7 @@ describe('toRules', () => {
 
 describe('findFlags', () => {
   const rule = { name: 'busy', query: 'busy', threshold: 0.9, longerThanMs: 60_000 };
-  const signal = new AbortController().signal;
+  const how = { gaps: createGaps(false), signal: new AbortController().signal };
 
   it.each([
     [['0.95'], true],
@@ -59,7 +71,7 @@ describe('findFlags', () => {
   ])('with %j is set: %s', async (values, flagged) => {
     const { prometheus } = answering({ busy: values });
 
-    const { flags } = await findFlags(prometheus, [rule], { ...context, endMs: 5, jobMs: 61_200 }, signal);
+    const { flags } = await findFlags(prometheus, [rule], { ...context, endMs: 5, jobMs: 61_200 }, how);
 
     expect(flags.length > 0).toBe(flagged);
     if (flagged) expect(flags).toEqual([{ name: 'busy', value: Number(values.at(-1)), threshold: 0.9 }]);
@@ -68,9 +80,9 @@ describe('findFlags', () => {
   it('asks at the end of the window, and not at all about a job that was too short', async () => {
     const { prometheus, asked } = answering({});
 
-    await findFlags(prometheus, [rule], { ...context, endMs: 5, jobMs: 60_000 }, signal);
+    await findFlags(prometheus, [rule], { ...context, endMs: 5, jobMs: 60_000 }, how);
     expect(asked).toEqual([]);
-    await findFlags(prometheus, [rule], { ...context, endMs: 5, jobMs: 60_001 }, signal);
+    await findFlags(prometheus, [rule], { ...context, endMs: 5, jobMs: 60_001 }, how);
     expect(asked).toEqual([{ query: 'busy', atMs: 5 }]);
   });
 });

@@ -1,6 +1,6 @@
 import { parseDuration } from '../job/durations.js';
 import type { MachineLimits } from './document.js';
-import { fillQuery, toPromDuration } from './queries.js';
+import { fillQuery, ownSelector, toMatcher, toPromDuration } from './queries.js';
 
 /**
  * What an operator wants to hear of: a query over the whole window of a job, met when any of its series is above the threshold.
@@ -9,16 +9,16 @@ import { fillQuery, toPromDuration } from './queries.js';
 export interface FlagRule {
   /** The flag, as in `holdfast jobs --flag`. */
   name: string;
-  /** PromQL with `{selector}`, `{interval}` (the step), `{window}` (the job's time) and `{cpus}` (the machine's limit, else 1). */
+  /** PromQL with `{selector}`, `{own_selector}` (of Holdfast's own metrics, whatever `metricsLabel` is), `{interval}` (the step), `{window}` (the job's time) and `{cpus}` (the machine's limit, else 1). */
   query: string;
   threshold: number;
   /** Jobs that ran for a shorter time are not asked about. */
   longerThanMs: number;
 }
 
-const CPU = 'max without (instance, job) (rate(holdfast_machine_cpu_seconds_total{{selector}}[{interval}]))';
-const MEMORY = 'max without (instance, job) (holdfast_machine_memory_bytes{{selector}})';
-const SENT = 'max without (instance, job) (holdfast_machine_network_transmit_bytes_total{{selector}})';
+const CPU = 'max by (machine) (rate(holdfast_machine_cpu_seconds_total{{own_selector}}[{interval}]))';
+const MEMORY = 'max by (machine) (holdfast_machine_memory_bytes{{own_selector}})';
+const SENT = 'max by (machine) (holdfast_machine_network_transmit_bytes_total{{own_selector}})';
 const PEGGED_PART = `avg_over_time((${CPU} >= bool 0.9 * {cpus})[{window}:{interval}])`;
 
 export const RULE_PRESET_NAMES = ['cpu_pegged', 'outbound_traffic', 'memory_flat'] as const;
@@ -65,19 +65,21 @@ export function toRules(configured: readonly ConfiguredRule[]): FlagRule[] {
 
 export interface RuleContext {
   selector: { name: string; value: string };
+  machine: string;
   stepMs: number;
   windowMs: number;
   limits: MachineLimits | undefined;
 }
 
 /** Fills in a rule's placeholders; what is put in is not looked at again. */
-export function fillRule(query: string, { selector, stepMs, windowMs, limits }: RuleContext): string {
+export function fillRule(query: string, { selector, machine, stepMs, windowMs, limits }: RuleContext): string {
   const wholeMs = Math.max(stepMs, Math.ceil(windowMs / 1000) * 1000);
   return query
-    .split(/(\{window\}|\{cpus\})/)
+    .split(/(\{window\}|\{cpus\}|\{own_selector\})/)
     .map((part) => {
       if (part === '{window}') return toPromDuration(wholeMs);
       if (part === '{cpus}') return String(limits?.cpus ?? 1);
+      if (part === '{own_selector}') return toMatcher(ownSelector(selector, machine));
       return fillQuery(part, selector, stepMs);
     })
     .join('');

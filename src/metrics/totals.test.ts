@@ -84,4 +84,17 @@ describe('collectTotals', () => {
     expect(await read([whole])).toBe(1);
     expect(await read([half])).toBeCloseTo(0.5);
   });
+
+  it('counts gaps by the rhythm of the counters themselves: another exporter may be scraped more often', async () => {
+    const values: [number, string][] = Array.from({ length: 5 }, (_, at) => [at * 15, '1']);
+    const { prometheus } = answering([{ labels: { __name__: CPU }, values }]);
+
+    const summed = await collectTotals(
+      prometheus,
+      { selector, window: { startMs: 0, endMs: 60_000 }, scrapeIntervalMs: 1000 },
+      signal,
+    );
+
+    expect(summed?.coverage).toBe(1);
+  });
 });

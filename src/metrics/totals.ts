@@ -1,4 +1,5 @@
 import type { MachineTotals } from './document.js';
+import { busiest, intervalOf } from './last-scrape.js';
 import type { PrometheusClient, Series } from './prometheus-client.js';
 import { toMatcher, toPromDuration } from './queries.js';
 
@@ -17,6 +18,7 @@ const FIELDS: Record<string, keyof MachineTotals> = {
 export interface TotalsRequest {
   selector: { name: string; value: string };
   window: { startMs: number; endMs: number };
+  /** Of whatever showed it; ours may be scraped at another rhythm. */
   scrapeIntervalMs: number;
 }
 
@@ -39,7 +41,7 @@ export async function collectTotals(
   const counters = `{__name__=~"holdfast_machine_.+_total",${toMatcher(selector)}}[${range}]`;
   const series = await prometheus.query(counters, signal, window.endMs);
   if (series.length === 0) return undefined;
-  const spacingMs = range.includes(':') ? thinnedMs : scrapeIntervalMs;
+  const spacingMs = range.includes(':') ? thinnedMs : (rhythmOf(series) ?? scrapeIntervalMs);
   return { totals: sumUp(series), coverage: coverageOf(series, window, spacingMs) };
 }
 
@@ -64,6 +66,10 @@ function counted(values: Series['values']): number {
     last = value;
   }
   return total;
+}
+
+function rhythmOf(series: readonly Series[]): number | undefined {
+  return intervalOf(busiest(series.map(({ values }) => values.map(([seconds]) => seconds * 1000))));
 }
 
 /** Each sample stands for the time until the next one; a gap of more than two is one that Prometheus was not there. */

@@ -46,6 +46,17 @@ export const jobKeys = {
   metrics: (job: string) => jobKey(job, 'metrics.json'),
 };
 
+/**
+ * Jobs whose metrics are not complete yet: one empty object each, for as long as that is so. A bulk replay lists these few, where it
+ * would have to read the document of every job.
+ */
+export const incompleteKeys = {
+  all: () => 'metrics-incomplete',
+  job: (job: string) => ['metrics-incomplete', segment(job)].join('/'),
+  /** The workflow id in a key of these. */
+  jobOf: (key: string) => decodeURIComponent(key.slice('metrics-incomplete/'.length)),
+};
+
 /** Local cache: per project path and cache key. */
 export function cacheKey(project: string, key: string): string {
   return ['cache', segment(project), `${segment(key)}.tar.gz`].join('/');

@@ -4,8 +4,11 @@ import { advance, type Counters, type Tally } from './machine-counters.js';
 import { createMachineMetrics } from './machine-metrics.js';
 import type { WorkerMetrics } from './metrics.js';
 
-/** After its end a machine's last values are served for this long, so that the scrape that covers the end still finds them. */
-const KEEP_MS = 60_000;
+/**
+ * After its end a machine's last values are served for this long, so that the scrape that covers the end still finds them: a minute
+ * is Prometheus' default interval, and some slack.
+ */
+const KEEP_MS = 75_000;
 /** For as long it is still discovered, or its last scrape would never come: a target that is gone is not scraped any more. */
 const DISCOVERED_MS = 15_000;
 /** An engine that does not answer must not stop the sampling of the others. */

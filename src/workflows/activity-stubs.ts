@@ -106,7 +106,8 @@ export function earlyMetricsActivities(giveUpAfterMs: number, summary: string) {
 function metricsOptions(giveUpAfterMs: number, summary: string): ActivityOptions {
   return {
     scheduleToCloseTimeout: giveUpAfterMs,
-    startToCloseTimeout: '2m',
+    // Two minutes for a scrape, and some for queries that each time out.
+    startToCloseTimeout: '5m',
     heartbeatTimeout: HEARTBEAT,
     retry: { initialInterval: '1s', backoffCoefficient: 2, maximumInterval: '1m' },
     summary,

@@ -11,7 +11,7 @@ import { flagsAttribute } from './journal.js';
 export async function replayMetrics(input: ReplayMetricsInput): Promise<ReplayMetricsResult> {
   const activities = proxyActivities<Pick<Activities, 'replayJobMetrics'>>({
     // A person waits for the answer: say soon what is wrong rather than retry for a day.
-    startToCloseTimeout: '1m',
+    startToCloseTimeout: '3m',
     heartbeatTimeout: '30s',
     retry: { maximumAttempts: 3, initialInterval: '1s' },
     summary: `metrics of ${input.job}`,

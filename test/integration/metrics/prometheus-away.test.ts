@@ -26,7 +26,15 @@ async function seenJob(id: string, job: object = {}): Promise<{ handle: JobHandl
 }
 
 async function samplesOf(machine: string): Promise<number> {
-  const query = `sum(count_over_time(holdfast_machine_memory_bytes{machine="${machine}"}[1m]))`;
+  return await valueOf(`sum(count_over_time(holdfast_machine_memory_bytes{machine="${machine}"}[1m]))`);
+}
+
+/** Unix seconds. */
+async function lastSampleOf(machine: string): Promise<number> {
+  return await valueOf(`max(timestamp(holdfast_machine_memory_bytes{machine="${machine}"}))`);
+}
+
+async function valueOf(query: string): Promise<number> {
   const response = await fetch(`${stack.prometheusUrl}/api/v1/query?query=${encodeURIComponent(query)}`);
   const { data } = (await response.json()) as { data: { result: { value: [number, string] }[] } };
   return Number(data.result[0]?.value[1] ?? 0);
@@ -137,6 +145,12 @@ describe('Prometheus stays away for longer than giveUpAfter', () => {
     const { metricsReason } = await handle.status();
     const whileAway = await holdfast(['metrics', 'replay', handle.id, '--json', '--config', stack.configFile]);
     await stack.startPrometheus();
+    // The one that covers the script's end: before it a replay would not be the last word.
+    const { machine, finishedAt } = await handle.status();
+    await until(
+      'a scrape after the job',
+      async () => (await lastSampleOf(String(machine))) * 1000 > Date.parse(String(finishedAt)),
+    );
     const before = await uploads();
     const replay = ['metrics', 'replay', handle.id, '--json', '--config', stack.configFile];
     const both = await Promise.all([holdfast(replay), holdfast(replay)]);
