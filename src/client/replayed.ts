@@ -14,7 +14,11 @@ export async function statusAfterReplay(store: Store, status: JobStatus): Promis
   if (status.metrics !== 'failed') return status;
   const replayed = await readReplayed(store, status.workflowId);
   if (replayed === undefined) return status;
-  return { ...status, metrics: replayed.outcome, metricsReason: `replayed: ${replayed.reason}` };
+  const metricsReason = `replayed: ${replayed.reason}`;
+  // The last sentence of the job's own workflow is about what it knew.
+  const [ofJob = status.summary] = status.summary.split(' Metrics: ');
+  const summary = `${ofJob} Metrics: ${replayed.outcome} (${metricsReason}).`;
+  return { ...status, metrics: replayed.outcome, metricsReason, summary };
 }
 
 /** The same for a list. @param wanted the state that was asked for: what is no longer in it goes */

@@ -26,6 +26,12 @@ it('a port that no server can have is told before one tries to', () => {
   expect(address('[::1]:65535')).not.toThrow();
 });
 
+it('a password in the address of Prometheus, which nobody would send, is refused', () => {
+  expect(() => parseConfig({ metrics: { prometheusUrl: 'http://me:secret@prometheus:9090' } }, 'c.yaml')).toThrow(
+    'metrics.prometheusUrl: must not carry a user and a password: they go into metrics.basicAuth',
+  );
+});
+
 it('the revision is what the build has said', () => {
   expect(revisionFromEnvironment({ HOLDFAST_REVISION: 'abc' })).toBe('abc');
   expect(revisionFromEnvironment({ HOLDFAST_REVISION: '' })).toBe('unknown');

@@ -267,7 +267,9 @@ const Rule = z.union(
 
 const Metrics = z.strictObject({
   enabled: z.boolean().default(true),
-  prometheusUrl: Url.optional(),
+  prometheusUrl: Url.refine((url) => !URL.canParse(url) || !/@/.test(new URL(url).href.split('/')[2] ?? ''), {
+    error: 'must not carry a user and a password: they go into metrics.basicAuth (username, passwordFile)',
+  }).optional(),
   step: duration('5s', { minMs: 1000 }),
   grace: duration('2s').describe(
     "the most that the upload of metrics may delay a job's final status; 0s: they are not sent to GitLab",
