@@ -5,6 +5,8 @@ import { ApplicationFailure, CancelledFailure } from '@temporalio/common';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Activities, FailureDetails, StepInput } from '../../src/contracts/activities.js';
 import { RELEASE_SIGNAL } from '../../src/contracts/names.js';
+import { JobFileSchema } from '../../src/job/job-file.js';
+import { jobFileToSpec } from '../../src/job/to-spec.js';
 import { until } from '../support/processes.js';
 import { exited, provisioned, startFakeWorld, stoppable, type FakeJob, type FakeWorld } from './fake-world.js';
 
@@ -358,6 +360,13 @@ describe('a bad job', () => {
 
     await expect(job.handle.result()).rejects.toMatchObject({ cause: { message: expect.stringContaining(text) } });
     expect(job.calls).toEqual([]);
+  });
+
+  it('is not what our client starts: a spec without a coordinator, and a time to hold it', async () => {
+    const spec = jobFileToSpec(JobFileSchema.parse({ script: ['true'] }));
+    const job = await world.start({}, {}, { input: { spec, holdOnFailureMs: 0 } });
+
+    expect(await job.result()).toMatchObject({ state: 'success' });
   });
 
   it('is found among the failed ones', async () => {
