@@ -42,9 +42,15 @@ export interface Engine {
   /** The bytes that the step printed, from its first one, live until its container stops. Same bytes at every call. */
   readLog(machine: string, step: StepName, options: CallOptions): AsyncIterable<LogEvent>;
 
-  /** A tar stream of a path of a (usually stopped) container; undefined when the path does not exist. */
+  /**
+   * A tar stream of a path of a (usually stopped) container; undefined when the path does not exist.
+   * @throws MachineError MACHINE_GONE, not retryable, when there is no such container
+   */
   archive(machine: string, role: MachineRole, path: string, options: CallOptions): Promise<Readable | undefined>;
-  /** Unpack a tar stream below a directory, which is made if missing. */
+  /**
+   * Unpack a tar stream below a directory, which is made if missing.
+   * @throws MachineError MACHINE_GONE, not retryable, when there is no such container
+   */
   extract(machine: string, role: MachineRole, directory: string, tar: Readable, options: CallOptions): Promise<void>;
 
   /**

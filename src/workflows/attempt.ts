@@ -1,4 +1,4 @@
-import { CancellationScope, isCancellation } from '@temporalio/workflow';
+import { CancellationScope, isCancellation, patched } from '@temporalio/workflow';
 import type {
   DeliverResult,
   FilesResult,
@@ -192,7 +192,8 @@ async function runMainSteps(job: JobContext, machine: Provisioned, planned: stri
 }
 
 /**
- * Runs on after success, failure, script timeout and cancel; its own failure is a warning only, unless the job says that it counts.
+ * Runs on after success, failure, script timeout and cancel; its own failure is a warning only, unless the job says that it counts
+ * or the machine was lost.
  * @returns what it makes of a job that had been fine
  */
 async function runAfterScript(job: JobContext, machine: Provisioned, outcome: Outcome): Promise<Outcome> {
@@ -205,9 +206,14 @@ async function runAfterScript(job: JobContext, machine: Provisioned, outcome: Ou
   const environment = { CI_JOB_STATUS: ciJobStatus(outcome) };
   const result = await runContainerStep(job, machine, 'after_script', environment, limit);
   if (result.kind !== 'failed') return { kind: 'success' };
-  if (outcome.kind === 'success' && afterScriptCounts(job)) return result;
+  if (outcome.kind === 'success' && (isLost(result) || afterScriptCounts(job))) return result;
   job.trace.write(warningLine(`after_script failed, but job will continue unaffected: ${result.message}`));
   return { kind: 'success' };
+}
+
+/** What the script has made is gone with the machine. Jobs that an earlier release has begun go on as they began: with a warning. */
+function isLost(result: Outcome): boolean {
+  return result.kind === 'failed' && result.reason === 'runner_system_failure' && patched('machine-lost-in-after-script');
 }
 
 function afterScriptCounts({ spec }: JobContext): boolean {

@@ -1,7 +1,7 @@
 import { ActivityFailure, ApplicationFailure, isCancellation } from '@temporalio/workflow';
 import type { FailureDetails } from '../contracts/activities.js';
 import type { FailureReason } from '../contracts/names.js';
-import type { Outcome } from './outcome.js';
+import { machineLost, type Outcome } from './outcome.js';
 
 /** What an activity said of its failure, if it said anything. */
 export function failureDetails(error: unknown): FailureDetails | undefined {
@@ -14,6 +14,7 @@ export function failureDetails(error: unknown): FailureDetails | undefined {
 export function outcomeOfFailure(error: unknown, doing: string): Outcome {
   if (isCancellation(error)) return { kind: 'canceled', message: 'canceled' };
   const details = failureDetails(error);
+  if (codeOf(error) === 'MACHINE_GONE') return machineLost(details?.message ?? messageOf(error));
   const reason: FailureReason = details?.reason ?? 'runner_system_failure';
   if (reason === 'job_canceled') return { kind: 'canceled', message: 'canceled' };
   return {
@@ -22,6 +23,11 @@ export function outcomeOfFailure(error: unknown, doing: string): Outcome {
     exitCode: null,
     message: details?.message ?? `${doing} failed: ${messageOf(error)}`,
   };
+}
+
+function codeOf(error: unknown): string | null | undefined {
+  const cause = error instanceof ActivityFailure ? error.cause : error;
+  return cause instanceof ApplicationFailure ? cause.type : undefined;
 }
 
 export function messageOf(error: unknown): string {

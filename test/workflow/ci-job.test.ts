@@ -3,7 +3,7 @@ import { Context } from '@temporalio/activity';
 import { WorkflowExecutionAlreadyStartedError, WorkflowFailedError } from '@temporalio/client';
 import { ApplicationFailure, CancelledFailure } from '@temporalio/common';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { Activities, FailureDetails, StepInput } from '../../src/contracts/activities.js';
+import type { Activities, FailureDetails, FilesResult, MachineRef, StepInput } from '../../src/contracts/activities.js';
 import { RELEASE_SIGNAL } from '../../src/contracts/names.js';
 import { JobFileSchema } from '../../src/job/job-file.js';
 import { jobFileToSpec } from '../../src/job/to-spec.js';
@@ -20,6 +20,17 @@ afterAll(() => world.close());
 
 function failure(details: FailureDetails): ApplicationFailure {
   return ApplicationFailure.create({ message: 'failed', nonRetryable: true, details: [details] });
+}
+
+/** As the engine's activities say that a machine was taken away. */
+function gone(): ApplicationFailure {
+  const details: FailureDetails = { reason: 'runner_system_failure', message: 'its container is gone' };
+  return ApplicationFailure.create({ type: 'MACHINE_GONE', message: 'gone', nonRetryable: true, details: [details] });
+}
+
+function moved(): FilesResult {
+  const now = Date.now();
+  return { ok: true, text: '', startedAtMs: now, finishedAtMs: now, attempts: 1 };
 }
 
 async function stateOf(job: FakeJob): Promise<string> {
@@ -490,6 +501,41 @@ describe('a lost machine', () => {
       failureMessage: 'the machine was lost: its container is gone',
     });
     expect(job.names()).not.toContain('uploadArtifacts');
+  });
+
+  it('in after_script is no success, whatever the script was', async () => {
+    const job = await world.start(
+      { after_script: ['true'] },
+      {
+        runStep: ({ step }) =>
+          Promise.resolve(
+            step === 'after_script' ? { kind: 'lost', reason: 'its container is gone', attempts: 1 } : exited(0),
+          ),
+      },
+    );
+
+    expect(await job.result()).toMatchObject({
+      state: 'failed',
+      failureReason: 'runner_system_failure',
+      failureMessage: 'the machine was lost: its container is gone',
+    });
+  });
+
+  it.each(['saveCache', 'uploadArtifacts'] as const)('before %s is one whose job runs again', async (activity) => {
+    const job = await world.start(
+      { interruptible: true, cache: { key: 'k', paths: ['x'] }, artifacts: { paths: ['x'] } },
+      {
+        [activity]: (input: MachineRef) => {
+          if (input.attempt === 1) throw gone();
+          return Promise.resolve({ ...moved(), artifacts: [] });
+        },
+      },
+    );
+
+    expect((await job.result()).state).toBe('success');
+    expect(job.trace()).toContain(
+      'the machine was lost: its container is gone. Running the job again on another machine',
+    );
   });
 
   it('of an interruptible job is replaced', async () => {

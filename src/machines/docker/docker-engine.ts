@@ -12,8 +12,8 @@ import {
 import type { Installation } from '../installation.js';
 import { acquireMachine, describeMachine } from './acquire.js';
 import { createDockerClient, SILENCE_MS } from './client.js';
-import { toMachineError } from './errors.js';
-import { openArchive } from './files.js';
+import { isNotFound, toMachineError } from './errors.js';
+import { assertThere, openArchive } from './files.js';
 import { listContainers, toMachines } from './inventory.js';
 import { readStepLog } from './log-reader.js';
 import { containerName, networkName } from './names.js';
@@ -126,8 +126,13 @@ export function createDockerEngine(deps: {
         `writing to ${directory}`,
         async () => {
           const { buildsDirectory } = settings;
-          const place = await unpackPlace(docker, containerOf(machine, role), { directory, buildsDirectory });
-          await extract(place, directory, tar);
+          const container = containerOf(machine, role);
+          await assertThere(container, signal);
+          const place = await unpackPlace(docker, container, { directory, buildsDirectory });
+          await extract(place, directory, tar).catch(async (error: unknown) => {
+            if (isNotFound(error)) await assertThere(place, signal);
+            throw error;
+          });
         },
         signal,
       ),

@@ -1,7 +1,9 @@
 import { addAbortSignal, type Readable } from 'node:stream';
 import type Docker from 'dockerode';
 import { extract as untar } from 'tar-stream';
+import { MachineError } from '../engine.js';
 import { isNotFound } from './errors.js';
+import { inspect } from './inspect.js';
 
 /** What a container's own root makes of a marker must not fill the worker's memory. */
 const MAX_SMALL_BYTES = 64 * 1024;
@@ -12,7 +14,7 @@ export async function readSmallFiles(
   directory: string,
   wanted: readonly string[],
 ): Promise<Map<string, string> | undefined> {
-  const stream = await openArchive(container, directory);
+  const stream = await open(container, directory);
   if (stream === undefined) return undefined;
   const files = new Map<string, string>();
   const tar = stream.pipe(untar());
@@ -36,12 +38,26 @@ export async function readSmallFiles(
 /**
  * A tar stream of a path; undefined when there is no such path. Whoever does not read it to its end must destroy it: the engine
  * holds the container until then.
+ * @throws MachineError MACHINE_GONE when there is no such container: what it held is lost, not absent
  */
 export async function openArchive(
   container: Docker.Container,
   path: string,
   signal?: AbortSignal,
 ): Promise<Readable | undefined> {
+  const archive = await open(container, path, signal);
+  if (archive === undefined) await assertThere(container, signal);
+  return archive;
+}
+
+/** The engine answers alike for a path and for a container that it does not have, and engines differ in the words. */
+export async function assertThere(container: Docker.Container, signal?: AbortSignal): Promise<void> {
+  if ((await inspect(container, signal)) !== undefined) return;
+  const message = 'its container is gone';
+  throw new MachineError('MACHINE_GONE', message, { retryable: false, traceMessage: message });
+}
+
+async function open(container: Docker.Container, path: string, signal?: AbortSignal): Promise<Readable | undefined> {
   try {
     // dockerode types the answer as the older stream interface; it is an http.IncomingMessage.
     const archive = (await container.getArchive({ path })) as Readable;

@@ -1,10 +1,13 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { present } from '../../support/faults/play.js';
 import type { Proxy } from '../../support/faults/proxy.js';
 import type { Scenario, Scene } from '../../support/faults/scenario.js';
+import { until } from '../../support/processes.js';
 import { docker } from '../../support/stack.js';
 
-const LOST = { state: 'failed', failureReason: 'runner_system_failure', linesMayBeLost: true } as const;
+const LOST = { state: 'failed', failureReason: 'runner_system_failure', linesMayBeLost: true, afterRuns: 0 } as const;
 const RUNS_AGAIN = { runs: 2, linesMayBeLost: false } as const;
 
 async function machineOf(scene: Scene): Promise<string> {
@@ -38,14 +41,30 @@ export const containerKilled: Scenario = {
   },
 };
 
+/** All of it, as when its host goes. */
+async function removeMachine(scene: Scene): Promise<void> {
+  const machine = await machineOf(scene);
+  const sandbox = docker('inspect', '-f', '{{index .Config.Labels "holdfast.sandbox"}}', `holdfast-${machine}-build`);
+  docker('rm', '-f', ...sandbox, `holdfast-${machine}-build`);
+}
+
+async function keepsNothing(scene: Scene): Promise<void> {
+  await traceSays(scene, 'the machine was lost');
+  const { artifacts } = await scene.status();
+  const caches = await scene.stack.client.store.list('cache');
+  if (artifacts.length > 0) throw new Error('The artifacts of a lost machine are told as kept');
+  if (caches.some((key) => key.includes(scene.job.id))) throw new Error('A cache was written from a lost machine');
+}
+
 export const sandboxRemoved: Scenario = {
-  name: 'the whole machine removed between script and after_script',
-  expect: { ...LOST, state: 'failed' },
+  name: 'the whole machine removed after the script, under its after_script',
+  job: { lines: 10, afterSeconds: 60, before: ['echo data >made'], more: { artifacts: { paths: ['made'] } } },
+  expect: { ...LOST, linesMayBeLost: false, afterRuns: 1 },
   async run(scene) {
-    await scene.line(10);
-    const machine = await machineOf(scene);
-    const sandbox = docker('inspect', '-f', '{{index .Config.Labels "holdfast.sandbox"}}', `holdfast-${machine}-build`);
-    docker('rm', '-f', ...sandbox, `holdfast-${machine}-build`);
+    const begun = join(scene.stack.shared, `${scene.job.id}.after`);
+    await until('after_script', () => existsSync(begun), 60_000);
+    await removeMachine(scene);
+    await keepsNothing(scene);
   },
 };
 
@@ -88,7 +107,7 @@ export const registryAway: Scenario = {
 export const outOfMemory: Scenario = {
   name: 'build runs out of memory: told apart from a kill',
   job: { more: { script: ['echo run >>/shared/{id}.runs', 'head -c 200000000 /dev/zero | tail'] } },
-  expect: { state: 'failed', failureReason: 'script_failure', linesMayBeLost: true },
+  expect: { state: 'failed', failureReason: 'script_failure', linesMayBeLost: true, afterRuns: 1 },
   async run(scene) {
     await traceSays(scene, 'out of memory');
     const { steps } = await scene.status();

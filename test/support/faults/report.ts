@@ -9,6 +9,7 @@ export function brokenPromises(figures: Figures, scenario: Pick<Scenario, 'expec
     state = 'success',
     failureReason = null,
     runs = 1,
+    afterRuns = state === 'success' ? 1 : Math.min(figures.afterRuns, 1),
     linesMayBeLost = false,
     coordinator,
   } = scenario.expect ?? {};
@@ -17,6 +18,7 @@ export function brokenPromises(figures: Figures, scenario: Pick<Scenario, 'expec
     ['state', state],
     ['failureReason', failureReason],
     ['runs', runs],
+    ['afterRuns', afterRuns],
     ...(linesMayBeLost ? [] : [['linesLost', 0] as [keyof Figures, unknown]]),
     ['linesDoubled', 0],
     ['outOfOrder', 0],
@@ -91,6 +93,7 @@ const COLUMNS: [string, (figures: Figures) => string][] = [
   ['scenario', (figures) => figures.scenario],
   ['lost jobs', (figures) => String(figures.jobsLost)],
   ['runs', (figures) => String(figures.runs)],
+  ['after_script', (figures) => String(figures.afterRuns)],
   ['lost', (figures) => String(figures.linesLost)],
   ['doubled', (figures) => String(figures.linesDoubled)],
   ['disorder', (figures) => String(figures.outOfOrder)],

@@ -30,6 +30,8 @@ export interface Expectation {
   state?: CiJobResult['state'];
   failureReason?: string;
   runs?: number;
+  /** Runs of after_script; of a job that does not succeed default: one at most. */
+  afterRuns?: number;
   linesMayBeLost?: boolean;
   /** What the coordinator has in the end, e.g. `running, undelivered`. */
   coordinator?: string;

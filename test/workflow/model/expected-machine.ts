@@ -32,7 +32,8 @@ export class ExpectedMachine {
     if (verdict === SUCCESS && history.secondStep) verdict = this.runStep('step_release', plan.step_release);
     if (prepared === SUCCESS && history.afterScript && !course.isEndedForGood()) {
       course.ending = undefined;
-      this.runStep('after_script', plan.after_script);
+      const after = this.runStep('after_script', plan.after_script);
+      if (after === LOST) verdict = worse(verdict, LOST);
     }
     return this.keepFiles(verdict);
   }
