@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type Docker from 'dockerode';
 import type { StepExit, StepRun } from '../engine.js';
-import { ignoringGone, isConflict, isNotFound, messageOf, shellNeverBegan } from './errors.js';
+import { ignoringGone, isConflict, isNotFound, messageOf, shellNeverBegan, statusOf } from './errors.js';
 import { inspect } from './inspect.js';
 import { readLastWords, readMarkers, type StepMarkers } from './markers.js';
 import { LABEL_FIRST_STEP, LABEL_NONCE } from './names.js';
@@ -20,7 +20,7 @@ const MAX_STARTS = 3;
  * | running | – | wait until it stops, look again |
  * | stopped | exit | that is the result |
  * | stopped | stop asked for | stopped |
- * | stopped | started, no exit | out of memory, or killed from outside: lost |
+ * | stopped | started, no exit | out of memory, or killed from outside: lost; but look again if it was started meanwhile |
  * | stopped | none | name the step, start the container, look again |
  * | stopped, as often as we start it | none | nothing of ours can run in it: the image's mistake |
  * | never started | not looked at: the fence does | as for none |
@@ -46,7 +46,10 @@ export async function runStep(
     if (info.State.Status !== 'created') {
       const nonce = info.Config.Labels[LABEL_NONCE] ?? '';
       const markers = (await readLastWords(container, nonce, step.name)) ?? (await readMarkers(container, step.name));
-      if (markers.started || markers.exitCode !== undefined) {
+      if (markers.exitCode !== undefined) return exitOf(info, markers);
+      if (markers.started) {
+        // Another attempt may have started it between the two looks, at the container and at its files.
+        if (await wasStartedSince(container, info)) continue;
         return exitOf(info, markers);
       }
       if (starts >= MAX_STARTS) throw shellNeverBegan(info.State.ExitCode);
@@ -55,6 +58,11 @@ export async function runStep(
     starts++;
     if (fate !== undefined) return fate;
   }
+}
+
+async function wasStartedSince(container: Docker.Container, { State }: Docker.ContainerInspectInfo): Promise<boolean> {
+  const now = await inspect(container);
+  return now !== undefined && (now.State.Running || now.State.StartedAt !== State.StartedAt);
 }
 
 /** The container was made with the name of this step in it, and nobody has put another there. */
@@ -82,6 +90,9 @@ function exitOf(info: Docker.ContainerInspectInfo, markers: StepMarkers): StepEx
   };
 }
 
+/** By another attempt. */
+const ALREADY_STARTED = 304;
+
 /** @returns what became of the step, where it cannot start any more */
 async function start(
   container: Docker.Container,
@@ -99,7 +110,7 @@ async function start(
       await container.putArchive(await fenceFiles(step.name), { path: '/' });
       return { kind: 'lost', reason: 'the network of its machine is gone; was the engine restarted?' };
     }
-    if (!isConflict(error)) throw error;
+    if (!isConflict(error) && statusOf(error) !== ALREADY_STARTED) throw error;
   }
   onStart();
   await toldOrSeen(container, stopped, signal);
