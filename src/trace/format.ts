@@ -79,7 +79,7 @@ export function finalLine(
     case 'canceled':
       return errorLine(`Job failed: ${outcome.message}`);
     case 'failed': {
-      const ours = outcome.exitCode === null && outcome.reason !== 'job_execution_timeout';
+      const ours = outcome.reason === 'runner_system_failure';
       return errorLine(`Job failed${ours ? ' (system failure)' : ''}: ${outcome.message}`);
     }
   }

@@ -27,6 +27,7 @@ import {
   worse,
   type Interruption,
   type Outcome,
+  HELPER_EXIT_CODE,
 } from './outcome.js';
 
 /** Between SIGTERM and SIGKILL. */
@@ -329,7 +330,7 @@ async function runFilesStep(
     job.trace.write(stageSection(section, result.startedAtMs, result.finishedAtMs, result.text));
     const outcome: Outcome = result.ok
       ? { kind: 'success' }
-      : { kind: 'failed', reason: 'script_failure', exitCode: null, message: `${section} failed` };
+      : { kind: 'failed', reason: 'script_failure', exitCode: HELPER_EXIT_CODE, message: `${section} failed` };
     job.journal.stepEnded(step, outcome.kind, { ...result });
     return outcome;
   } catch (error) {

@@ -3,7 +3,7 @@ import { coordinatorActivities } from './activity-stubs.js';
 import type { Report } from './coordinator.js';
 import { messageOf } from './failure.js';
 import type { JobContext } from './job-context.js';
-import { worse, type Outcome } from './outcome.js';
+import { HELPER_EXIT_CODE, worse, type Outcome } from './outcome.js';
 
 /**
  * The artifacts, from the store to the coordinator: it takes them only while it has no final status, and a job whose artifacts
@@ -46,5 +46,10 @@ export async function deliverArtifacts(
 
 /** As GitLab's runner has it: the job's own failure, since it says which files and how large. */
 function uploadFailed(why: string): Outcome {
-  return { kind: 'failed', reason: 'script_failure', exitCode: null, message: `artifacts were not uploaded: ${why}` };
+  return {
+    kind: 'failed',
+    reason: 'script_failure',
+    exitCode: HELPER_EXIT_CODE,
+    message: `artifacts were not uploaded: ${why}`,
+  };
 }

@@ -1,3 +1,5 @@
+import type { ReportOutcome } from '../contracts/activities.js';
+import type { FinalJobState } from '../contracts/names.js';
 import { finalLine } from '../trace/format.js';
 import { finishActivities } from './activity-stubs.js';
 import type { Report } from './coordinator.js';
@@ -30,10 +32,34 @@ export async function finishJob(job: JobContext, outcome: Outcome, report: Repor
   const delivery = await report?.outcome;
   if (job.journal.status.machine === null) job.journal.metrics('none', 'the job had no machine');
   job.journal.decided(outcome, traceBytes);
-  if (delivery?.kind === 'undelivered') {
-    job.journal.note(
-      `Done, undelivered: the coordinator could not be told (${delivery.reason}). Trace and artifacts are in the store.`,
-    );
-  }
+  const word = delivery === undefined ? undefined : wordOf(delivery, finalState(outcome));
+  if (word !== undefined) job.journal.note(word);
   return outcome;
+}
+
+/** What people are to know of the coordinator's side, where it is not as it should be. */
+function wordOf(delivery: ReportOutcome, ours: FinalJobState): string | undefined {
+  switch (delivery.kind) {
+    case 'undelivered':
+      return `Done, undelivered: the coordinator could not be told (${delivery.reason}). Trace and artifacts are in the store.`;
+    case 'aborted':
+      return endedByItself(delivery.coordinatorState);
+    case 'delivered':
+      return ['success', 'failed', 'canceled'].includes(delivery.coordinatorState) &&
+        !says(delivery.coordinatorState, ours)
+        ? endedByItself(delivery.coordinatorState)
+        : undefined;
+    case 'cancelRequested':
+      return undefined;
+  }
+}
+
+/** A canceled job is reported as failed (gitlab-protocol section 3.5), and stays so where the coordinator had not asked for it. */
+function says(coordinatorState: string, ours: FinalJobState): boolean {
+  return coordinatorState === ours || (ours === 'canceled' && coordinatorState === 'failed');
+}
+
+function endedByItself(state: string | null): string {
+  const how = state === null ? 'and does not know it any more' : `as "${state}" by itself`;
+  return `The coordinator has ended the job ${how}; what is said here is how it ended for us. Trace and artifacts are in the store.`;
 }

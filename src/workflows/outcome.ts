@@ -15,6 +15,12 @@ export type Interruption =
   | { kind: 'job_timeout'; limitMs: number }
   | { kind: 'script_timeout'; limitMs: number };
 
+/**
+ * What a step of files (a download, an upload) exits with when it fails: in gitlab-runner those are commands of its helper, whose code
+ * the job gets as its own (gitlab-protocol section 3.5), also for `allow_failure: {exit_codes: 1}`.
+ */
+export const HELPER_EXIT_CODE = 1;
+
 export function finalState(outcome: Outcome): FinalJobState {
   return outcome.kind;
 }

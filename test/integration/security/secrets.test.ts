@@ -156,7 +156,7 @@ describe("a job's secrets", () => {
     await Promise.all([coordinator.untilOver(job.id), coordinator.untilOver(failing.id)]);
 
     expect([job.status, failing.status]).toEqual(['success', 'failed']);
-    expect(failing.trace.toString('utf8')).toMatch(/Job failed.*holdfast\/missing-\[MASKED\]/);
+    expect(failing.trace.toString('utf8')).toMatch(/ERROR: Job failed: .*holdfast\/missing-\[MASKED\]/);
     expect(leaksOnDisk()).toEqual([]);
     expect(coordinator.violations).toEqual([]);
   });

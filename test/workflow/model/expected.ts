@@ -61,7 +61,7 @@ function deliver(course: ExpectedCourse, { verdict, attempt }: { verdict: Verdic
   // Who has given the job up meanwhile is not told what became of its files.
   if (!course.talking) return verdict;
   if (delivery === 'gave up') course.talking = false;
-  return delivery === 'refused' || delivery === 'broken' ? worse(verdict, failed('script_failure')) : verdict;
+  return delivery === 'refused' || delivery === 'broken' ? worse(verdict, failed('script_failure', 1)) : verdict;
 }
 
 function isAllowed({ allowFailure }: JobHistory, exitCode: number | null): boolean {

@@ -17,7 +17,7 @@ export function failed(failureReason: string, exitCode: number | null = null): V
 }
 
 export function verdictOfFiles(end: FilesEnd): Verdict {
-  if (end === 'not ok') return failed('script_failure');
+  if (end === 'not ok') return failed('script_failure', 1);
   return end === 'broken' ? LOST : SUCCESS;
 }
 
