@@ -76,6 +76,46 @@ describe('the trace of a step', () => {
     expect(trace).toMatch(/the machine was lost\n$/);
   });
 
+  it('goes on from the real end, and says how much is missing, when the store has lost what history knows of', async () => {
+    const store = openStore();
+    const log = () => Readable.from([{ kind: 'start', atMs: 0 }, line('line 1\n'), { kind: 'end', atMs: 1_000 }]);
+    const position = await attempt(store, log);
+    const kept = (await store.read(jobKeys.trace(JOB)))?.subarray(0, 20) ?? Buffer.alloc(0);
+    await store.write(jobKeys.trace(JOB), kept);
+    const lost = position.offset - kept.length;
+    const notice = `WARNING: ${String(lost)} bytes of this log are missing here`;
+
+    const write = (text: string) =>
+      withTracePart({ store, hub: createTraceHub() }, JOB, position, RULES, async (part) => {
+        await part.write(text);
+        return await part.close();
+      });
+    // The first attempt is cut off when its part is longer than what was lost.
+    await write('x'.repeat(2 * position.offset));
+    const { offset } = await write('x'.repeat(2 * position.offset));
+
+    const trace = (await store.read(jobKeys.trace(JOB)))?.toString('utf8') ?? '';
+    expect(trace.startsWith(kept.toString('utf8'))).toBe(true);
+    expect(trace.split(notice)).toHaveLength(2);
+    expect(trace.length).toBe(offset);
+  });
+
+  it('is on the disk before its offset goes into history', async () => {
+    const store = openStore();
+    const persisted: (number | undefined)[] = [];
+    const watched: Store = {
+      ...store,
+      async persist(key) {
+        await store.persist(key);
+        persisted.push(await store.size(key));
+      },
+    };
+
+    const { offset } = await attempt(watched, () => Readable.from([line('line 1\n'), { kind: 'end', atMs: 1_000 }]));
+
+    expect(persisted).toEqual([offset]);
+  });
+
   it('ends where the log ends, when that is whole', async () => {
     const store = openStore();
 

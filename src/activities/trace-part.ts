@@ -1,7 +1,7 @@
 import type { TracePosition } from '../contracts/activities.js';
 import { createLimiter, parseLimiterState, renderTail, serializeLimiterState } from '../trace/limiter.js';
 import { createMasker } from '../trace/masker.js';
-import { withoutSections } from '../trace/format.js';
+import { warningLine, withoutSections } from '../trace/format.js';
 import { createPartPipeline } from '../trace/pipeline.js';
 import { jobKeys } from '../store/keys.js';
 import type { Store } from '../store/store.js';
@@ -41,7 +41,7 @@ async function openTracePart(
 ): Promise<TracePart> {
   const { store, hub } = deps;
   const part = from.part + 1;
-  const offset = from.uncertain === true ? await certainOffset(store, workflowId, part, from.offset) : from.offset;
+  const offset = await baseOf(store, workflowId, part, from);
   const saved = from.overLimit ? await store.read(jobKeys.traceTail(workflowId, from.part)) : undefined;
   const limiter = createLimiter({
     limitBytes: rules.outputLimitBytes,
@@ -52,12 +52,16 @@ async function openTracePart(
     limiter,
   });
 
-  const writer = createTraceWriter({
-    store,
-    key: jobKeys.trace(workflowId),
-    offset,
-    grown: () => hub.grown(workflowId),
-  });
+  const key = jobKeys.trace(workflowId);
+  const writer = createTraceWriter({ store, key, offset, grown: () => hub.grown(workflowId) });
+  if (offset < from.offset) await writer.write(pipeline.push(lostLine(from.offset - offset)));
+
+  /** What goes into history as an offset must still be there when the store's host has lost its power. */
+  async function end(): Promise<number> {
+    const bytes = await writer.close();
+    await store.persist(key);
+    return bytes;
+  }
 
   return {
     failed: writer.failed,
@@ -72,12 +76,12 @@ async function openTracePart(
       const state = limiter.state();
       const overLimit = state.tail.length > 0;
       if (overLimit) await store.write(jobKeys.traceTail(workflowId, part), serializeLimiterState(state));
-      return { part, offset: await writer.close(), overLimit };
+      return { part, offset: await end(), overLimit };
     },
     async finish() {
       await writer.write(pipeline.end());
       await writer.write(renderTail(limiter.state()));
-      return { bytes: await writer.close() };
+      return { bytes: await end() };
     },
   };
 }
@@ -98,12 +102,21 @@ export async function withTracePart<T>(
   }
 }
 
-/** An activity that was cut off may have written more than anyone knows: begin after it, and remember where. */
-async function certainOffset(store: Store, workflowId: string, part: number, atLeast: number): Promise<number> {
+/**
+ * Where a part begins: where history says that the last one has ended. But an activity that was cut off may have written more than
+ * anyone knows, and a store may have lost what it had (a power failure of its host): then the part begins at the real end, and that is
+ * remembered, since after the first bytes of this part the end tells nothing any more.
+ */
+async function baseOf(store: Store, workflowId: string, part: number, from: TracePosition): Promise<number> {
   const key = jobKeys.traceBase(workflowId, part);
   const known = await store.read(key);
   if (known !== undefined) return Number(known.toString('utf8'));
-  const base = Math.max(atLeast, (await store.size(jobKeys.trace(workflowId))) ?? 0);
-  await store.write(key, String(base));
-  return base;
+  const end = (await store.size(jobKeys.trace(workflowId))) ?? 0;
+  if (end >= from.offset && from.uncertain !== true) return from.offset;
+  await store.write(key, String(end));
+  return end;
+}
+
+function lostLine(bytes: number): string {
+  return warningLine(`${String(bytes)} bytes of this log are missing here: the store has lost them.`);
 }

@@ -72,6 +72,15 @@ export function createDirectoryStore(options: { directory: string }): Store {
         }
       });
     },
+    async persist(key) {
+      const path = pathOf(key);
+      await guarded(() =>
+        absentAsUndefined(async () => {
+          await syncFile(path);
+          await syncFile(dirname(path));
+        }),
+      );
+    },
     async settle(key) {
       await guarded(() => absentAsUndefined(() => syncFile(pathOf(key))));
     },

@@ -21,6 +21,8 @@ export interface Store {
    * @throws StoreError STORE_GAP when `offset` is beyond the present end
    */
   writeAt(key: string, offset: number, bytes: Buffer): Promise<void>;
+  /** What `writeAt` has written is there after a power failure, too. */
+  persist(key: string): Promise<void>;
   /** What has grown will not grow any more: it is made durable, and quick to read. Harmless at any time. */
   settle(key: string): Promise<void>;
   /** Bytes, or undefined when there is no such key. */

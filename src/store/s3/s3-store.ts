@@ -183,6 +183,8 @@ export function createS3Store(options: { client: S3Client; bucket: string; prefi
       if (bytes.length > 0) await guarded(() => put(pieceName(object, offset, bytes.length), bytes));
       knownEnds.set(object, Math.max(end, offset + bytes.length));
     },
+    /** A bucket has what it has said that it has. */
+    persist: () => Promise.resolve(),
     async settle(key) {
       const object = nameOf(key);
       await guarded(async () => {
