@@ -2,8 +2,8 @@ import { WorkflowNotFoundError, type Client } from '@temporalio/client';
 import type { Config } from '../../config/schema.js';
 import type { GitlabClient } from '../../gitlab/client.js';
 import { systemClock } from '../../gitlab/clock.js';
-import { createIntake, type Intake } from '../../gitlab/intake.js';
-import { createPoller, type Poller } from '../../gitlab/poller.js';
+import { createIntake } from '../../gitlab/intake.js';
+import { createPoller } from '../../gitlab/poller.js';
 import { createSpool } from '../../gitlab/spool.js';
 import { createTokenFile } from '../../gitlab/token-file.js';
 import { createTokenRenewal, type TokenRenewal } from '../../gitlab/token-renewal.js';
@@ -21,6 +21,7 @@ import { factsOfEntry, type GitlabEntries, type GitlabEntry } from './entries.js
 import { readPayload } from './read-payload.js';
 import { isOwnReport } from './own-report.js';
 import { createRoom, type Room } from './room.js';
+import { lookAgain, watchSpool } from './watch-spool.js';
 import { hasWorkflow, hostOf, listOpenJobs, startGitlabJob } from './start-workflow.js';
 
 export interface GitlabDeps {
@@ -62,7 +63,7 @@ export function createGitlabIntake(deps: GitlabDeps): GitlabIntake {
     rooms.set(entry.pool, room);
     const intake = createIntake({
       entry: entry.name,
-      spool: createSpool(deps.store, deps.ring, entry.name),
+      spool: lookAgain(createSpool(deps.store, deps.ring, entry.name), systemClock),
       read: (raw) => readPayload(raw, factsOfEntry(entry)),
       client,
       async startWorkflow(job) {
@@ -84,7 +85,8 @@ export function createGitlabIntake(deps: GitlabDeps): GitlabIntake {
       clock: systemClock,
       logger: deps.logger,
     });
-    return { entry: entry.name, intake, poller, renewal: renewalOf(deps, entry, client) };
+    const watch = watchSpool({ entry: entry.name, intake, clock: systemClock, logger: deps.logger });
+    return { intake, poller, watch, renewal: renewalOf(deps, entry, client) };
   });
   const all = [...rooms.values()];
   const open = new Set<string>();
@@ -97,14 +99,16 @@ export function createGitlabIntake(deps: GitlabDeps): GitlabIntake {
 
   return {
     async start() {
-      for (const { entry, intake, poller, renewal } of parts) {
+      for (const { poller, watch, renewal } of parts) {
         renewal.start();
-        await startOne(deps.logger, entry, intake, poller);
+        await watch.start();
+        poller.start();
       }
     },
     async stop(patienceMs) {
       await Promise.all(
-        parts.map(async ({ poller, intake, renewal }) => {
+        parts.map(async ({ poller, intake, watch, renewal }) => {
+          watch.stop();
           const renewed = renewal.stop();
           await poller.stop(patienceMs);
           await intake.stop(patienceMs);
@@ -138,13 +142,6 @@ async function isOurs({ client, engines, logger }: GitlabDeps, workflowId: strin
     logger.warn({ workflowId, error: String(error) }, 'A job cannot say how it stands; it is asked again');
     return true;
   }
-}
-
-async function startOne(logger: Logger, entry: string, intake: Intake, poller: Poller): Promise<void> {
-  await intake.recover().catch((error: unknown) => {
-    logger.error({ entry, error }, 'The spool cannot be read; its jobs wait for the next start');
-  });
-  poller.start();
 }
 
 async function orAfter(ms: number, work: Promise<void>): Promise<void> {
