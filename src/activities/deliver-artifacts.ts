@@ -12,6 +12,7 @@ import type { AttemptRef } from './flight-log.js';
 import { markUploaded } from './kept-metrics.js';
 import { fencedJobApi } from './ownership.js';
 import type { CoordinatorDeps } from './report-to-coordinator.js';
+import { startStopwatch, type Stopwatch } from './stopwatch.js';
 
 /** GitLab answers 400 also to troubles of its own; so many tries are the reference's. */
 const MAX_REJECTIONS = 3;
@@ -27,6 +28,8 @@ export function createDeliverArtifacts(deps: CoordinatorDeps): Pick<Activities, 
       const { info } = Context.current();
       const progress = progressOf(info.heartbeatDetails);
       const { lines } = progress;
+      // A clock that is set meanwhile is no silence of GitLab's.
+      const clock = startStopwatch(progress.heardAtMs);
       const ref = { workflowId: input.workflowId, activityId: info.activityId, attempt: info.attempt };
       return beating(
         deps.lifecycle,
@@ -37,7 +40,7 @@ export function createDeliverArtifacts(deps: CoordinatorDeps): Pick<Activities, 
           const { job: unfenced, silenceLimitMs } = deps.coordinators.open(input.coordinator);
           const job = fencedJobApi(unfenced, owner);
           for (const artifact of input.artifacts.slice(lines.length)) {
-            const sent = await deliver(deps, { job, silenceLimitMs, ref, progress, signal }, artifact).catch(
+            const sent = await deliver(deps, { job, silenceLimitMs, ref, progress, clock, signal }, artifact).catch(
               (error: unknown) => {
                 if (!over.aborted) throw error;
                 return { ok: false, line: plainLine(`Uploading "${artifact.type}": not taken in time`) };
@@ -80,19 +83,20 @@ interface Delivery {
   silenceLimitMs: number;
   ref: AttemptRef;
   progress: Progress;
+  clock: Stopwatch;
   signal: AbortSignal;
 }
 
 async function deliver(
   deps: CoordinatorDeps,
-  { job, silenceLimitMs, ref, progress, signal }: Delivery,
+  { job, silenceLimitMs, ref, progress, clock, signal }: Delivery,
   artifact: ArtifactStatus,
 ): Promise<{ ok: boolean; line: string; gaveUp?: string }> {
   const said = `Uploading artifacts as "${artifact.type}" to coordinator...`;
   const backoff = createBackoff({ ...RETRY, random: () => systemClock.random() });
   for (let rejections = 0; ;) {
     const outcome = await upload(deps.store, job, artifact, signal);
-    if (outcome.kind !== 'unavailable' || outcome.answered) progress.heardAtMs = Date.now();
+    if (outcome.kind !== 'unavailable' || outcome.answered) progress.heardAtMs = clock.nowMs();
     switch (outcome.kind) {
       case 'stored':
         if (artifact.type === 'metrics_referee') await markUploaded(deps.store, ref.workflowId);
@@ -108,7 +112,7 @@ async function deliver(
         if (rejections >= MAX_REJECTIONS) return { ok: false, line: errorLine(`${said} ${outcome.reason}`) };
         break;
       case 'unavailable': {
-        const silentMs = Date.now() - progress.heardAtMs;
+        const silentMs = clock.nowMs() - progress.heardAtMs;
         if (silentMs <= silenceLimitMs) break;
         const gaveUp = `no answer for ${String(Math.round(silentMs / 60_000))} min, longer than it keeps a job open (${outcome.reason})`;
         return { ok: false, line: errorLine(`${said} ${gaveUp}`), gaveUp };

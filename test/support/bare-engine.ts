@@ -23,7 +23,7 @@ export function bareEngine(
   if (settings === undefined) throw new Error('One engine was configured');
   const installation = installationOf(namespaceId, [place]);
   return {
-    ...createDockerEngine({ settings, installation, logger: silentLogger, now }),
+    ...createDockerEngine({ settings, installation, logger: silentLogger, now, steadyNow: now }),
     installation: installation.id,
   };
 }

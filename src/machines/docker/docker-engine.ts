@@ -10,6 +10,7 @@ import {
   type MachineRole,
 } from '../engine.js';
 import type { Installation } from '../installation.js';
+import { createAges } from './ages.js';
 import { acquireMachine, describeMachine } from './acquire.js';
 import { createDockerClient, SILENCE_MS } from './client.js';
 import { isNotFound, toMachineError } from './errors.js';
@@ -39,8 +40,10 @@ export function createDockerEngine(deps: {
   logger: Logger;
   /** Unix milliseconds; for the age of what a sweep finds. */
   now?: () => number;
+  /** The same by a clock that does not jump. */
+  steadyNow?: () => number;
 }): Engine {
-  const { logger, now = Date.now } = deps;
+  const { logger, now = Date.now, steadyNow = () => performance.now() } = deps;
   const settings: OwnedEngineSettings = { ...deps.settings, installation: deps.installation };
   const docker = createDockerClient(settings.docker, SILENCE_MS.call);
   const listening = createDockerClient(settings.docker, SILENCE_MS.pullOrLog);
@@ -71,7 +74,7 @@ export function createDockerEngine(deps: {
 
   const starts = createStarts();
   const never = new AbortController().signal;
-  const lonelySince = new Map<string, number>();
+  const ages = createAges({ wall: now, steady: steadyNow });
   const unbegun = createUnbegunMachines(() => performance.now());
   /** Two at once would make too many, and take the other's for leftovers. */
   let warming: Promise<void> = Promise.resolve();
@@ -175,7 +178,7 @@ export function createDockerEngine(deps: {
     dropWarm: ({ signal }) => guarded('removing warm sandboxes', () => dropWarm(docker, settings), signal),
     probe: ({ signal }) => guarded('making a sandbox to try', () => probeSandbox(docker, settings), signal),
     sweep: (isOpen, { signal }) =>
-      guarded('sweeping', () => sweep(docker, settings, isOpen, { lonelySince, now: now() }, signal ?? never), signal),
+      guarded('sweeping', () => sweep(docker, settings, isOpen, ages, signal ?? never), signal),
     ping: (options) =>
       promptly(
         `reaching the engine at ${settings.docker.host}`,

@@ -1,6 +1,7 @@
 import type Docker from 'dockerode';
 import { LABEL_JOB, LABEL_MACHINE } from '../../contracts/names.js';
 import type { OwnedEngineSettings, Swept } from '../engine.js';
+import type { Ages } from './ages.js';
 import { ignoringGone } from './errors.js';
 import { listContainers, type OurContainer } from './inventory.js';
 import { LABEL_ENGINE, LABEL_INSTALLATION, LABEL_ORIGIN, ownerFilter } from './names.js';
@@ -18,8 +19,7 @@ interface Sweep {
   docker: Docker;
   settings: OwnedEngineSettings;
   isOpen: (job: string) => Promise<boolean>;
-  /** Unix milliseconds. */
-  now: number;
+  ages: Ages;
   /** Nothing is removed after it. */
   signal: AbortSignal;
 }
@@ -27,29 +27,28 @@ interface Sweep {
 /**
  * Removes what belongs to no open job. Never touches anything without our labels, of another engine entry, of another
  * installation, or of an open job.
- * @param memory.now Unix milliseconds
- * @param memory.lonelySince kept between sweeps: when a claimed sandbox without containers was seen first. When it was claimed is
- *   written nowhere, and its maker may be about to use it.
+ * @param ages kept between sweeps
  */
 export async function sweep(
   docker: Docker,
   settings: OwnedEngineSettings,
   isOpen: (job: string) => Promise<boolean>,
-  { lonelySince, now }: { lonelySince: Map<string, number>; now: number },
+  ages: Ages,
   signal: AbortSignal,
 ): Promise<Swept> {
-  const work: Sweep = { docker, settings, isOpen: oncePerJob(isOpen), now, signal };
+  const work: Sweep = { docker, settings, isOpen: oncePerJob(isOpen), ages, signal };
+  ages.nextSweep();
   const containers = await listContainers(docker, settings);
   const machines = await sweepMachines(work, containers);
   const others = containers.filter(({ machine }) => !machines.removed.includes(machine));
   signal.throwIfAborted();
-  const sandboxes = await sweepSandboxes(work, others, lonelySince);
+  const sandboxes = await sweepSandboxes(work, others);
   signal.throwIfAborted();
   const networks = await sweepNetworks(work, containers);
   signal.throwIfAborted();
-  const volumes = await sweepVolumes(docker, settings, new Set(containers.map((container) => container.volume)), now);
+  const volumes = await sweepVolumes(work, new Set(containers.map((container) => container.volume)));
   signal.throwIfAborted();
-  const predecessors = await sweepPredecessors(docker, settings, now);
+  const predecessors = await sweepPredecessors(work);
   return {
     removed: [...machines.removed, ...sandboxes, ...networks.removed, ...volumes, ...predecessors],
     unsettled: machines.unsettled || networks.unsettled || unbegunSandboxes(others).length > sandboxes.length,
@@ -66,14 +65,14 @@ function oncePerJob(isOpen: Sweep['isOpen']): Sweep['isOpen'] {
 }
 
 async function sweepMachines(
-  { docker, settings, isOpen, now, signal }: Sweep,
+  { docker, settings, isOpen, ages, signal }: Sweep,
   containers: OurContainer[],
 ): Promise<Swept> {
   const removed = new Set<string>();
   let unsettled = false;
   for (const { job, machine, createdAtMs } of containers) {
     if (job === '' || removed.has(machine) || (await isOpen(job))) continue;
-    if (now - createdAtMs > YOUNG_MS) removed.add(machine);
+    if (ages.isOver(`machine ${machine}`, YOUNG_MS, createdAtMs)) removed.add(machine);
     else unsettled = true;
   }
   for (const machine of removed) {
@@ -83,20 +82,13 @@ async function sweepMachines(
   return { removed: [...removed], unsettled };
 }
 
-async function sweepSandboxes(
-  { docker, isOpen, now }: Sweep,
-  containers: OurContainer[],
-  lonelySince: Map<string, number>,
-): Promise<string[]> {
+/** When one was claimed is written nowhere, and its maker may be about to use it. */
+async function sweepSandboxes({ docker, isOpen, ages }: Sweep, containers: OurContainer[]): Promise<string[]> {
   const removed: string[] = [];
-  const claimed = lonelySandboxes(containers);
-  for (const id of lonelySince.keys()) if (!claimed.some((sandbox) => sandbox.id === id)) lonelySince.delete(id);
-  for (const sandbox of claimed) {
+  for (const sandbox of lonelySandboxes(containers)) {
     const owner = await readOwner(docker, sandbox);
-    const since = lonelySince.get(sandbox.id) ?? now;
-    lonelySince.set(sandbox.id, since);
-    const abandoned =
-      owner === undefined ? now - since >= ABANDONED_MS : now - since >= YOUNG_MS && !(await isOpen(owner.job));
+    const seenFor = (ms: number) => ages.isOver(`lonely ${sandbox.id}`, ms);
+    const abandoned = owner === undefined ? seenFor(ABANDONED_MS) : seenFor(YOUNG_MS) && !(await isOpen(owner.job));
     if (!abandoned) continue;
     await removeSandbox(docker, sandbox.id, sandbox.volume);
     removed.push(sandbox.name);
@@ -108,23 +100,21 @@ async function sweepSandboxes(
  * What an installation has left that lived where we live now: its state was deleted, so nobody knows of its jobs any more. Of all
  * other installations nothing is touched, since only their own workers can tell what is open.
  */
-async function sweepPredecessors(docker: Docker, settings: OwnedEngineSettings, now: number): Promise<string[]> {
+async function sweepPredecessors({ docker, settings, ages }: Sweep): Promise<string[]> {
   const { id, origin } = settings.installation;
   const filters = { label: [`${LABEL_ENGINE}=${settings.name}`, `${LABEL_ORIGIN}=${origin}`] };
   const isTheirs = (labels: Record<string, string> | undefined) => labels?.[LABEL_INSTALLATION] !== id;
-  const isOld = (createdAtMs: number) => now - createdAtMs > ABANDONED_MS;
+  const isOld = (id: string, createdAtMs: number) => ages.isOver(`theirs ${id}`, ABANDONED_MS, createdAtMs);
   const containers = (await docker.listContainers({ all: true, filters })).filter(
-    (info) => isTheirs(info.Labels) && isOld(info.Created * 1000),
+    (info) => isTheirs(info.Labels) && isOld(info.Id, info.Created * 1000),
   );
   for (const { Id } of containers) await ignoringGone(docker.getContainer(Id).remove({ force: true, v: true }));
   const networks = (await docker.listNetworks({ filters })).filter(
-    (info) => isTheirs(info.Labels) && isOld(Date.parse(info.Created)),
+    (info) => isTheirs(info.Labels) && isOld(info.Id, Date.parse(info.Created)),
   );
   for (const { Id } of networks) await ignoringGone(docker.getNetwork(Id).remove());
   const { Volumes } = await docker.listVolumes({ filters });
-  const volumes = Volumes.filter(
-    (info) => isTheirs(info.Labels) && isOld(Date.parse((info as { CreatedAt?: string }).CreatedAt ?? '')),
-  );
+  const volumes = Volumes.filter((info) => isTheirs(info.Labels) && isOld(info.Name, createdAtOf(info)));
   for (const { Name } of volumes) await ignoringGone(docker.getVolume(Name).remove());
   return [
     ...containers.map((info) => (info.Names[0] ?? info.Id).replace(/^\//, '')),
@@ -134,13 +124,13 @@ async function sweepPredecessors(docker: Docker, settings: OwnedEngineSettings, 
 }
 
 /** Those without containers: a machine takes its network with it. */
-async function sweepNetworks({ docker, settings, isOpen, now }: Sweep, containers: OurContainer[]): Promise<Swept> {
+async function sweepNetworks({ docker, settings, isOpen, ages }: Sweep, containers: OurContainer[]): Promise<Swept> {
   const machines = new Set(containers.map(({ machine }) => machine));
   const networks = await docker.listNetworks({ filters: { label: ownerFilter(settings) } });
   const swept: Swept = { removed: [], unsettled: false };
   for (const { Id, Name, Labels, Created } of networks) {
     if (machines.has(Labels?.[LABEL_MACHINE] ?? '') || (await isOpen(Labels?.[LABEL_JOB] ?? ''))) continue;
-    if (now - Date.parse(Created) > YOUNG_MS) {
+    if (ages.isOver(`network ${Id}`, YOUNG_MS, Date.parse(Created))) {
       await ignoringGone(docker.getNetwork(Id).remove());
       swept.removed.push(Name);
     } else swept.unsettled = true;
@@ -148,17 +138,16 @@ async function sweepNetworks({ docker, settings, isOpen, now }: Sweep, container
   return swept;
 }
 
-async function sweepVolumes(
-  docker: Docker,
-  settings: OwnedEngineSettings,
-  used: Set<string | undefined>,
-  now: number,
-): Promise<string[]> {
+async function sweepVolumes({ docker, settings, ages }: Sweep, used: Set<string | undefined>): Promise<string[]> {
   const { Volumes } = await docker.listVolumes({ filters: { label: ownerFilter(settings) } });
-  const lonely = Volumes.filter((volume) => {
-    const created = (volume as { CreatedAt?: string }).CreatedAt;
-    return !used.has(volume.Name) && created !== undefined && now - Date.parse(created) > ABANDONED_MS;
-  });
+  const lonely = Volumes.filter(
+    (volume) => !used.has(volume.Name) && ages.isOver(`volume ${volume.Name}`, ABANDONED_MS, createdAtOf(volume)),
+  );
   for (const volume of lonely) await ignoringGone(docker.getVolume(volume.Name).remove());
   return lonely.map((volume) => volume.Name);
+}
+
+/** Not a number where the engine does not tell. */
+function createdAtOf(volume: object): number {
+  return Date.parse((volume as { CreatedAt?: string }).CreatedAt ?? '');
 }
