@@ -1,4 +1,4 @@
-import { it } from 'vitest';
+import { expect, it } from 'vitest';
 import type { Client } from '@temporalio/client';
 import type { Engine } from '../machines/engine.js';
 import { silentLogger } from '../telemetry/logger.js';
@@ -24,4 +24,20 @@ it('stops although the engine answers neither the sweep that is under way nor th
   housekeeping.start();
 
   await housekeeping.stop();
+});
+
+const HELD = { machine: 'm', job: 'job/1', engine: 'e', createdAt: '', containers: [] };
+
+it.each([
+  ['held', { state: 'failed', heldUntil: '2026-01-02T00:00:00Z' }, true],
+  ['still to be removed', { state: 'failed', heldUntil: null }, false],
+])('a drain, for a machine that is %s', async (_, status, ends) => {
+  const housekeeping = housekeepingFor({ list: () => Promise.resolve([HELD]) }, status);
+  const cut = new AbortController();
+  const timer = setTimeout(() => cut.abort(), 1_500);
+
+  await housekeeping.drain(cut.signal);
+  clearTimeout(timer);
+
+  expect(cut.signal.aborted).toBe(!ends);
 });

@@ -22,7 +22,7 @@ export interface Housekeeping {
   /** A machine was not made, and perhaps half of it is there: when its job makes no other attempt, it is a leftover. */
   provisioningFailed(): void;
   /**
-   * Waits until the jobs that are on the engines now have their final status and their machines are gone. Jobs that come later
+   * Waits until the jobs that are on the engines now have their final status and their machines are gone, or held. Jobs that come later
    * (to another worker of the same engine) are not waited for.
    */
   drain(signal: AbortSignal): Promise<void>;
@@ -77,10 +77,14 @@ export function createHousekeeping(deps: {
     }
   }
 
-  /** It has its final status (metrics may still be on their way), or waits for another machine: any worker can see to those. */
-  async function needsThisWorkerNoMore(workflowId: string): Promise<boolean> {
+  /**
+   * It has its final status (metrics may still be on their way), or waits for another machine: any worker can see to those. A machine
+   * that is there is waited for, unless it is held, perhaps for a day: the hold is the workflow's, and survives this worker.
+   */
+  async function needsThisWorkerNoMore(workflowId: string, hasMachine: boolean): Promise<boolean> {
     try {
-      const { state } = await client.workflow.getHandle(workflowId).query<JobStatus>(STATUS_QUERY);
+      const { state, heldUntil } = await client.workflow.getHandle(workflowId).query<JobStatus>(STATUS_QUERY);
+      if (hasMachine) return isFinalJobState(state) && heldUntil != null;
       return isFinalJobState(state) || state === 'pending';
     } catch (error) {
       if (error instanceof WorkflowNotFoundError) return true;
@@ -139,7 +143,7 @@ export function createHousekeeping(deps: {
       const jobs = new Set((await machinesOfJobs(cut)).map((machine) => machine.job));
       while (jobs.size > 0 && !cut.aborted) {
         const live = new Set((await machinesOfJobs(cut)).map((machine) => machine.job));
-        for (const job of jobs) if (!live.has(job) && (await needsThisWorkerNoMore(job))) jobs.delete(job);
+        for (const job of jobs) if (await needsThisWorkerNoMore(job, live.has(job))) jobs.delete(job);
         if (jobs.size > 0) await delay(DRAIN_LOOK_MS, undefined, { signal: cut }).catch(() => undefined);
       }
     },
