@@ -6,13 +6,16 @@ export interface StopSignals {
   handover: Promise<void>;
 }
 
-/** `SIGTERM` (and Ctrl-C) hands running jobs over, `SIGQUIT` drains; a hand-over outranks a drain that has begun. */
+/**
+ * `SIGTERM` (and Ctrl-C) hands running jobs over, `SIGQUIT` drains; a hand-over outranks a drain that has begun. Repeated ones change
+ * nothing: by default a second one would kill the process before it has removed its warm sandboxes. Its stop is short anyway.
+ */
 export function watchStopSignals(): StopSignals {
   const handover = new Promise<void>((resolve) => {
-    process.once('SIGTERM', resolve);
-    process.once('SIGINT', resolve);
+    process.on('SIGTERM', resolve);
+    process.on('SIGINT', resolve);
   });
-  const drain = new Promise<void>((resolve) => process.once('SIGQUIT', resolve));
+  const drain = new Promise<void>((resolve) => process.on('SIGQUIT', resolve));
   return {
     handover,
     first: Promise.race([handover.then(() => 'handover' as const), drain.then(() => 'drain' as const)]),
