@@ -5,8 +5,8 @@ import { tmpdir } from 'node:os';
 import { delimiter, join, relative, resolve } from 'node:path';
 
 const TIERS = ['unit', 'workflow', 'replay', 'integration', 'gitlab', 'web', 'faults-short'];
-/** Tests that mostly wait, each file with a stack of its own. */
-const ABREAST = { integration: 2 };
+/** Files at once: each has a server or a stack of its own, where it has one at all, and mostly waits. */
+const ABREAST = { unit: 2, workflow: 2, integration: 2 };
 const wanted = process.argv.slice(2);
 const directory = mkdtempSync(join(tmpdir(), 'holdfast-test-'));
 const env = { ...process.env, PATH: `${resolve('.holdfast/bin')}${delimiter}${process.env.PATH}` };

@@ -316,7 +316,7 @@ describe('a job', () => {
     writeFileSync(`${mark}.removed`, '');
     const { result, trace } = await ran;
 
-    expect(result.state).toBe('success');
+    expect(result).toMatchObject({ state: 'failed', failureReason: 'runner_system_failure' });
     expect(trace).toContain('the network of its machine is gone');
     expect(trace).not.toContain('\nnever');
   });
