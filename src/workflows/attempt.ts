@@ -214,7 +214,9 @@ async function runAfterScript(job: JobContext, machine: Provisioned, outcome: Ou
 
 /** What the script has made is gone with the machine. Jobs that an earlier release has begun go on as they began: with a warning. */
 function isLost(result: Outcome): boolean {
-  return result.kind === 'failed' && result.reason === 'runner_system_failure' && patched('machine-lost-in-after-script');
+  return (
+    result.kind === 'failed' && result.reason === 'runner_system_failure' && patched('machine-lost-in-after-script')
+  );
 }
 
 function afterScriptCounts({ spec }: JobContext): boolean {
