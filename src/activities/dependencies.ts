@@ -11,6 +11,7 @@ import { jobKeys } from '../store/keys.js';
 import { errorLine, infoLine, plainLine, warningLine } from '../trace/format.js';
 import { beating } from './beat.js';
 import type { EngineDeps } from './deps.js';
+import { whileHeld, type Ownership } from './ownership.js';
 import type { CoordinatorDeps } from './report-to-coordinator.js';
 import { startStopwatch } from './stopwatch.js';
 
@@ -102,7 +103,7 @@ async function keep(
 export function createDownloadArtifacts(deps: EngineDeps): Pick<Activities, 'downloadArtifacts'> {
   return {
     downloadArtifacts: (input) =>
-      beating(deps.lifecycle, async (signal) => {
+      beating(deps.lifecycle, async (signal, owner) => {
         const watch = startStopwatch();
         const { plan } = await deps.plans.load(input.workflowId, input.attempt);
         const lines: string[] = [];
@@ -112,7 +113,7 @@ export function createDownloadArtifacts(deps: EngineDeps): Pick<Activities, 'dow
           const said =
             archive === undefined
               ? { ok: false, text: errorLine(`Artifacts of ${titleOf(dependency)} are no longer in the store`) }
-              : await extractOne(deps, input, plan.projectDirectory, { dependency, archive }, signal);
+              : await extractOne(deps, input, plan.projectDirectory, { dependency, archive }, { signal, owner });
           lines.push(said.text);
           ok &&= said.ok;
         }
@@ -128,11 +129,11 @@ async function extractOne(
   input: Parameters<Activities['downloadArtifacts']>[0],
   directory: string,
   { dependency, archive }: { dependency: DependencySpec; archive: Readable },
-  signal: AbortSignal,
+  { signal, owner }: { signal: AbortSignal; owner: Ownership },
 ): Promise<DeliverResult> {
   const warnings: string[] = [];
   const refused = (name: string, why: string) => warnings.push(warningLine(`${name} is not extracted: ${why}`));
-  const tar = await unpackArchive(archive, refused);
+  const tar = whileHeld(await unpackArchive(archive, refused), owner);
   let broken: Error | undefined;
   tar.once('error', (error) => (broken = error));
   try {

@@ -25,9 +25,11 @@ import { DamagedArchiveError, unpackTarGz } from '../files/unpack.js';
 import type { JobPlan } from '../job/plan.js';
 import type { ProvenanceFacts } from '../job/provenance-facts.js';
 import { cacheKey, jobKeys } from '../store/keys.js';
+import type { Store } from '../store/store.js';
 import { errorLine, infoLine, plainLine, warningLine } from '../trace/format.js';
 import { beating } from './beat.js';
 import type { EngineDeps } from './deps.js';
+import { whileHeld, type Ownership } from './ownership.js';
 import { openProject } from './project-files.js';
 import { startStopwatch } from './stopwatch.js';
 
@@ -36,11 +38,11 @@ type FileActivities = Pick<Activities, 'restoreCache' | 'saveCache' | 'uploadArt
 /** @returns activities that move files between a machine's containers and the store, through the engine's archive API */
 export function createFileActivities(deps: EngineDeps): FileActivities {
   return {
-    restoreCache: (input) => timed(deps, (signal, plan) => restore(deps, input, plan, signal))(input),
-    saveCache: (input) => timed(deps, (signal, plan) => save(deps, input, plan, signal))(input),
+    restoreCache: (input) => timed(deps, (work) => restore(deps, input, work))(input),
+    saveCache: (input) => timed(deps, (work) => save(deps, input, work))(input),
     uploadArtifacts: async (input) => {
       const artifacts: ArtifactStatus[] = [];
-      const result = await timed(deps, (signal, plan) => spoolAll(deps, input, plan, signal, artifacts))(input);
+      const result = await timed(deps, (work) => spoolAll(deps, input, work, artifacts))(input);
       return { ...result, artifacts } satisfies UploadResult;
     },
   };
@@ -51,21 +53,25 @@ interface Said {
   text: string;
 }
 
-function timed(
-  deps: EngineDeps,
-  work: (signal: AbortSignal, plan: JobPlan) => Promise<Said>,
-): (input: MachineRef) => Promise<FilesResult> {
+interface Work {
+  plan: JobPlan;
+  signal: AbortSignal;
+  /** Two attempts may overlap, and each of them writes. */
+  owner: Ownership;
+}
+
+function timed(deps: EngineDeps, run: (work: Work) => Promise<Said>): (input: MachineRef) => Promise<FilesResult> {
   return (input) =>
-    beating(deps.lifecycle, async (signal) => {
+    beating(deps.lifecycle, async (signal, owner) => {
       const watch = startStopwatch();
       const { plan } = await deps.plans.load(input.workflowId, input.attempt);
-      const said = await work(signal, plan);
+      const said = await run({ plan, signal, owner });
       const { startedAtMs } = watch;
       return { ...said, startedAtMs, finishedAtMs: watch.nowMs(), attempts: Context.current().info.attempt };
     });
 }
 
-async function restore(deps: EngineDeps, input: StepInput, plan: JobPlan, signal: AbortSignal): Promise<Said> {
+async function restore(deps: EngineDeps, input: StepInput, { plan, signal, owner }: Work): Promise<Said> {
   const lines: string[] = [];
   const unknown = plan.caches.find(({ policy }) => !CACHE_POLICIES.includes(policy));
   if (unknown !== undefined) return { ok: false, text: unknownPolicy(unknown) };
@@ -81,7 +87,8 @@ async function restore(deps: EngineDeps, input: StepInput, plan: JobPlan, signal
         lines.push(plainLine('No cache found'));
         continue;
       }
-      const tar = unpackTarGz(archive, (name, why) => lines.push(warningLine(`${name} is not extracted: ${why}`)));
+      const refused = (name: string, why: string) => lines.push(warningLine(`${name} is not extracted: ${why}`));
+      const tar = whileHeld(unpackTarGz(archive, refused), owner);
       let broken: Error | undefined;
       tar.once('error', (error) => (broken = error));
       try {
@@ -104,14 +111,15 @@ function unknownPolicy({ key, policy }: CacheSpec): string {
   return errorLine(`cache ${key}: unknown policy "${policy}"; it must be one of ${CACHE_POLICIES.join(', ')}`);
 }
 
-async function save(deps: EngineDeps, input: FilesInput, plan: JobPlan, signal: AbortSignal): Promise<Said> {
+async function save(deps: EngineDeps, input: FilesInput, work: Work): Promise<Said> {
+  const { plan } = work;
   const lines: string[] = [];
   for (const cache of plan.caches.filter((entry) => applies(entry.when, input.jobSucceeded))) {
     if (!['push', 'pull-push'].includes(cache.policy)) {
       lines.push(plainLine(`Not uploading cache ${cache.key} due to policy`));
       continue;
     }
-    lines.push(infoLine(`Creating cache ${cache.key}...`), await saveOne(deps, input, plan, cache, signal));
+    lines.push(infoLine(`Creating cache ${cache.key}...`), await saveOne(deps, input, cache, work));
   }
   return { ok: true, text: lines.join('') };
 }
@@ -119,9 +127,8 @@ async function save(deps: EngineDeps, input: FilesInput, plan: JobPlan, signal: 
 async function saveOne(
   deps: EngineDeps,
   input: FilesInput,
-  plan: JobPlan,
   cache: CacheSpec,
-  signal: AbortSignal,
+  { plan, signal, owner }: Work,
 ): Promise<string> {
   const files = await openProject(deps.engine, input, plan, signal);
   const { selection, warnings } = await files.select({
@@ -131,7 +138,7 @@ async function saveOne(
   });
   const facts: PackedFacts = { files: 0 };
   const archive = packTarGz(selectedEntries(files.tree, selection, { keepLinks: true }), facts);
-  await deps.store.write(cacheKey(plan.project, cache.key), archive);
+  await deps.store.write(cacheKey(plan.project, cache.key), whileHeld(archive, owner));
   return (
     warnings +
     (facts.files === 0
@@ -140,42 +147,61 @@ async function saveOne(
   );
 }
 
-async function spoolAll(
-  deps: EngineDeps,
-  input: FilesInput,
-  plan: JobPlan,
-  signal: AbortSignal,
-  artifacts: ArtifactStatus[],
-): Promise<Said> {
+/**
+ * Packed by each attempt for itself, under a name of its own: the workflow knows the files of the attempt that it has heard, and no
+ * other one ever writes over them or removes them. GitLab compares the SHA-256 of what is sent twice.
+ */
+async function spoolAll(deps: EngineDeps, input: FilesInput, work: Work, artifacts: ArtifactStatus[]): Promise<Said> {
+  const { attempt } = Context.current().info;
   const lines: string[] = [];
   let ok = true;
-  for (const artifact of plan.artifacts.filter((entry) => applies(entry.when, input.jobSucceeded))) {
-    lines.push(infoLine('Uploading artifacts...'));
-    const spooled = await spool(deps, input, plan, artifact, signal);
-    lines.push(spooled.text);
-    if (spooled.artifact !== undefined) artifacts.push(spooled.artifact);
-    ok &&= spooled.ok;
+  try {
+    for (const artifact of work.plan.artifacts.filter((entry) => applies(entry.when, input.jobSucceeded))) {
+      lines.push(infoLine('Uploading artifacts...'));
+      const spooled = await spool(deps, input, artifact, work);
+      lines.push(spooled.text);
+      if (spooled.artifact !== undefined) artifacts.push(spooled.artifact);
+      ok &&= spooled.ok;
+    }
+    if (attempt > 1) await removeSpools(deps.store, input, (of) => of < attempt);
+    work.owner.assertHeld();
+  } catch (error) {
+    // Nobody will hear of what is there.
+    await removeSpools(deps.store, input, (of) => of === attempt).catch(() => undefined);
+    throw error;
   }
   return { ok, text: lines.join('') };
 }
 
-/** Packed once; a repeated delivery finds the bytes in the store and does not look at the machine again. */
+/** @param which by the attempt that has packed them */
+async function removeSpools(
+  store: Store,
+  { workflowId, attempt }: FilesInput,
+  which: (attempt: number) => boolean,
+): Promise<void> {
+  const all = jobKeys.artifacts(workflowId, attempt);
+  for (const key of await store.list(all)) {
+    const [of] = key.slice(all.length + 1).split('/');
+    if (which(Number(of))) await store.remove(key);
+  }
+}
+
 async function spool(
   deps: EngineDeps,
   input: FilesInput,
-  plan: JobPlan,
   given: ArtifactSpec,
-  signal: AbortSignal,
+  { plan, signal, owner }: Work,
 ): Promise<{ ok: boolean; text: string; artifact?: ArtifactStatus }> {
   const files = await openProject(deps.engine, input, plan, signal);
   const artifact = files.expand(given);
-  const { name, key } = artifactFile(input.workflowId, artifact);
+  const { name, key } = artifactFile(input, artifact);
   const { selection, warnings } = await files.select(artifact);
   const what = [...artifact.paths, ...(artifact.untracked ? ['untracked'] : [])].join(', ');
   const facts: PackedFacts = { files: 0 };
   let bytes: number;
   try {
-    ({ bytes } = await deps.store.write(key, packerOf(artifact, plan)(selectedEntries(files.tree, selection), facts)));
+    const packed = packerOf(artifact, plan)(selectedEntries(files.tree, selection), facts);
+    ({ bytes } = await deps.store.write(key, whileHeld(packed, owner)));
   } catch (error) {
     if (!(error instanceof TooManyFilesError)) throw error;
     return { ok: false, text: warnings + errorLine(`${what}: ${error.message}`) };
@@ -228,11 +254,13 @@ function statementOf(artifact: ArtifactSpec, provenance: ProvenanceFacts): State
 }
 
 /** `<name>.zip`, `<name>.gz` or `<name>`; the last segment of the name only (gitlab-protocol section 1.9). */
-function artifactFile(workflowId: string, artifact: ArtifactSpec): { name: string; key: string } {
+function artifactFile(input: FilesInput, artifact: ArtifactSpec): { name: string; key: string } {
   const base = artifact.name?.split('/').at(-1);
   const stem = base === undefined || base === '' ? 'default' : base;
   const name = artifact.format === 'zip' ? `${stem}.zip` : artifact.format === 'gzip' ? `${stem}.gz` : stem;
-  return { name, key: jobKeys.artifact(workflowId, artifact.type === 'archive' ? name : `${artifact.type}-${name}`) };
+  const file = artifact.type === 'archive' ? name : `${artifact.type}-${name}`;
+  const { attempt } = Context.current().info;
+  return { name, key: jobKeys.artifact(input.workflowId, input.attempt, attempt, file) };
 }
 
 function applies(when: 'on_success' | 'on_failure' | 'always', jobSucceeded: boolean): boolean {

@@ -1,3 +1,4 @@
+import { Readable } from 'node:stream';
 import { ApplicationFailure } from '@temporalio/common';
 import type { JobApi } from '../gitlab/client.js';
 
@@ -57,6 +58,23 @@ export function fencedJobApi(job: JobApi, { assertHeld }: Pick<Ownership, 'asser
     // It tells the coordinator nothing.
     downloadArtifact: (how, signal) => job.downloadArtifact(how, signal),
   };
+}
+
+/**
+ * What passes through, and nothing more of it once the attempt was overtaken; not the end either, by which whoever writes it takes
+ * it for whole.
+ */
+export function whileHeld(content: Readable, { assertHeld }: Pick<Ownership, 'assertHeld'>): Readable {
+  async function* held(): AsyncGenerator<unknown, void, undefined> {
+    for await (const chunk of content) {
+      assertHeld();
+      yield chunk;
+    }
+    assertHeld();
+  }
+  // It may break before anybody reads, who then hears of it.
+  content.on('error', () => undefined);
+  return Readable.from(held(), { objectMode: false });
 }
 
 /** Another worker may have the activity by now. */

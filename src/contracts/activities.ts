@@ -24,9 +24,9 @@ export interface Activities {
   fetchDependencies(input: FetchInput): Promise<DeliverResult>;
   /** Engine queue. As `restoreCache`, with what `fetchDependencies` has put into the store. */
   downloadArtifacts(input: StepInput): Promise<FilesResult>;
-  /** Engine queue. Replaces the cache atomically. */
+  /** Engine queue. Replaces the cache atomically; not when the attempt was overtaken meanwhile. */
   saveCache(input: FilesInput): Promise<FilesResult>;
-  /** Engine queue. Spools each artifact once, then sends the spooled bytes. */
+  /** Engine queue. Spools each artifact, every attempt under a name of its own: the ones that it returns stay as they are. */
   uploadArtifacts(input: FilesInput): Promise<UploadResult>;
   /** Engine queue. Removes the machine; legal at any time, also when it was never made. */
   releaseMachine(input: MachineRef): Promise<void>;

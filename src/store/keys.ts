@@ -19,8 +19,10 @@ export const jobKeys = {
   traceComplete: (job: string) => jobKey(job, 'trace.complete.json'),
   /** The limiter's state after part `part` of the trace, kept only when the limit was passed. */
   traceTail: (job: string, part: number) => jobKey(job, 'trace-tail', String(part)),
-  artifact: (job: string, name: string) => jobKey(job, 'artifacts', name),
-  artifacts: (job: string) => jobKey(job, 'artifacts'),
+  /** Of the machine of an attempt of the job; below it, by the attempt of the activity that has packed them. */
+  artifacts: (job: string, attempt: number) => jobKey(job, 'artifacts', String(attempt)),
+  artifact: (job: string, attempt: number, packedBy: number, name: string) =>
+    jobKey(job, 'artifacts', String(attempt), String(packedBy), name),
   /** The archive of a job that this one depends on, until this one is over. */
   dependency: (job: string, id: number) => jobKey(job, 'dependencies', `${String(id)}.zip`),
   /** The compiled plan of an attempt, sealed. */
