@@ -14,6 +14,8 @@ export interface Seal {
 /** The compiled plan of one attempt, with the coordinator's token: too large and too secret for every activity's input. */
 export interface StoredPlan {
   plan: JobPlan;
+  /** What the machine's part of the trace begins with. Absent: an earlier release has kept the plan. */
+  header?: string;
   coordinator?: Coordinator;
 }
 

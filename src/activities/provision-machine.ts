@@ -1,3 +1,4 @@
+import { Context } from '@temporalio/activity';
 import type { Client } from '@temporalio/client';
 import { ApplicationFailure } from '@temporalio/common';
 import type {
@@ -26,6 +27,8 @@ import { maskText } from '../trace/mask-text.js';
 import { beating } from './beat.js';
 import type { EngineDeps } from './deps.js';
 import { toActivityFailure } from './failure.js';
+import type { Ownership } from './ownership.js';
+import type { PlanVault } from './plan-vault.js';
 import { startStopwatch } from './stopwatch.js';
 import { withTracePart } from './trace-part.js';
 
@@ -48,11 +51,15 @@ export interface ProvisionDeps extends EngineDeps {
 /** @returns activity `provisionMachine`: plan, header of the trace, machine */
 export function createProvisionMachine(deps: ProvisionDeps): Pick<Activities, 'provisionMachine'> {
   return {
-    provisionMachine: (input) => beating(deps.lifecycle, (signal) => provision(deps, input, signal)),
+    provisionMachine: (input) => beating(deps.lifecycle, (signal, owner) => provision(deps, input, { signal, owner })),
   };
 }
 
-async function provision(deps: ProvisionDeps, input: ProvisionInput, signal: AbortSignal): Promise<Provisioned> {
+async function provision(
+  deps: ProvisionDeps,
+  input: ProvisionInput,
+  { signal, owner }: { signal: AbortSignal; owner: Ownership },
+): Promise<Provisioned> {
   const { engine, settings, plans } = deps;
   const machine = machineName(deps.installation, input.workflowId, input.attempt);
   const planned = planFor(input, {
@@ -67,11 +74,18 @@ async function provision(deps: ProvisionDeps, input: ProvisionInput, signal: Abo
     ...(input.spec.services.length === 0 ? {} : { network: engine.networkOf(machine) }),
   });
   const plan = input.coordinator?.traceSections === false ? { ...planned, sections: false } : planned;
+  const header = (await keptHeader(plans, input)) ?? headerOf(input, plan, deps.version);
+  // The plan of the successor, perhaps on another engine, must not be replaced.
+  owner.assertHeld();
   await plans.save(input.workflowId, input.attempt, {
     plan,
+    header,
     ...(input.coordinator === undefined ? {} : { coordinator: input.coordinator }),
   });
-  const trace = await writeHeader(deps, input, plan);
+  const trace = await withTracePart(deps, input.workflowId, input.trace, plan, async (part) => {
+    await part.write(header);
+    return await part.close();
+  });
   const watch = startStopwatch(input.queuedAtMs);
   const hide = (text: string) => maskText(text, plan);
   if (plan.problem !== undefined) throw jobRefused(hide(plan.problem), trace);
@@ -130,19 +144,23 @@ function jobRefused(problem: string, trace?: TracePosition): ApplicationFailure 
   });
 }
 
-/** Only what is the same at every delivery: the times are the workflow's, the words the plan's. */
-async function writeHeader(deps: ProvisionDeps, input: ProvisionInput, plan: JobPlan): Promise<TracePosition> {
-  const header = [
+/**
+ * Of another attempt at the same machine. Its worker may have been of another release, its engine may have another default image; but
+ * a reader may have got its bytes already, and whatever comes next has its place behind them.
+ */
+async function keptHeader(plans: PlanVault, { workflowId, attempt }: ProvisionInput): Promise<string | undefined> {
+  if (Context.current().info.attempt === 1) return undefined;
+  return (await plans.find(workflowId, attempt))?.header;
+}
+
+function headerOf(input: ProvisionInput, plan: JobPlan, version: string): string {
+  return [
     input.prelude,
-    ...(input.attempt === 1 ? [plainLine(`Running with holdfast ${deps.version}`)] : []),
+    ...(input.attempt === 1 ? [plainLine(`Running with holdfast ${version}`)] : []),
     sectionStart('prepare_executor', Math.floor(input.queuedAtMs / 1000)),
     stageTitleLine(stageTitle('prepare_executor')),
     plainLine(`Using Docker executor with image ${plan.image.name} ...`),
-  ];
-  return await withTracePart(deps, input.workflowId, input.trace, plan, async (part) => {
-    await part.write(header.join(''));
-    return await part.close();
-  });
+  ].join('');
 }
 
 /** What only came out while the machine was made; recorded by the workflow, so the same at every reading. */
