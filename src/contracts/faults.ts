@@ -46,6 +46,12 @@ export const FAILURE_CODES = {
     meaning: 'All slots of the engine were taken in that instant; the job waits',
     remedy: 'Nothing; raise engines[].capacity if jobs wait for too long',
   },
+  ENGINE_OUT: {
+    fault: 'provider',
+    meaning:
+      'The engine went out of rotation while the job was on its way to it; the job waits for another one of its pool',
+    remedy: '"holdfast machines" says why it is out; it comes back by itself',
+  },
   ENGINE_UNREACHABLE: {
     fault: 'provider',
     meaning: 'The engine does not answer',

@@ -1,14 +1,18 @@
-import { CancelledFailure } from '@temporalio/common';
+import { ApplicationFailure, CancelledFailure } from '@temporalio/common';
 import type { ActivityInterceptorsFactory } from '@temporalio/worker';
 import type { StepInput, StepResult } from '../../contracts/activities.js';
 import { roleOfStep } from '../../machines/engine.js';
 import { failureOf, type EngineHealth } from './engine-health.js';
 
-/** Tells how each provisioning on the engine ended; for the workers of its pools. */
+/**
+ * Tells how each provisioning on the engine ended; for the workers of its pools. A poll that was open when the engine went out of
+ * rotation may still be answered: such a job goes back to the queue.
+ */
 export function watchProvisioning(health: EngineHealth): ActivityInterceptorsFactory {
   return () => ({
     inbound: {
       async execute(input, next) {
+        if (health.isOut()) throw outOfRotation();
         const begunAtMs = performance.now();
         try {
           const result: unknown = await next(input);
@@ -21,6 +25,17 @@ export function watchProvisioning(health: EngineHealth): ActivityInterceptorsFac
         }
       },
     },
+  });
+}
+
+function outOfRotation(): ApplicationFailure {
+  return ApplicationFailure.create({
+    type: 'ENGINE_OUT',
+    message: 'The engine is out of rotation: the job waits for another one of its pool, or until this one is well',
+    nonRetryable: false,
+    // For another engine at once; this one has few polls left, and opens no more.
+    nextRetryDelay: '100ms',
+    category: 'BENIGN',
   });
 }
 
