@@ -10,15 +10,19 @@ export interface StepMarkers {
   /** Processes of a run that failed had been killed for want of memory. */
   oomKilled: boolean;
   stopRequested: boolean;
+  /** When the container had been started last (State.StartedAt) before it was told to run this step. */
+  startedBefore?: string;
 }
 
 export async function readMarkers(container: Docker.Container, step: string): Promise<StepMarkers> {
-  const files = await readSmallFiles(container, stepDirectory(step), ['started', 'exit', 'stop']);
+  const files = await readSmallFiles(container, stepDirectory(step), ['started', 'exit', 'stop', 'started-before']);
   const exit = files?.get('exit');
+  const startedBefore = files?.get('started-before');
   return {
     started: files?.has('started') ?? false,
     ...(parseExit(exit ?? '') ?? { exitCode: undefined, oomKilled: false }),
     stopRequested: files?.has('stop') ?? false,
+    ...(startedBefore === undefined ? {} : { startedBefore }),
   };
 }
 

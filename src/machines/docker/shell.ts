@@ -68,7 +68,7 @@ async function makeRun(container: Docker.Container, wake: boolean): Promise<void
     directories: [],
   });
   await container.putArchive(files, { path: '/' });
-  await container.putArchive(await stepFiles(step, {}), { path: '/' });
+  await container.putArchive(await stepFiles({ name: step, environment: {} }, info.State.StartedAt), { path: '/' });
   try {
     await container.start();
   } catch (error) {

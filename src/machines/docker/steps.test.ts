@@ -1,7 +1,8 @@
 import { Readable } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import type Docker from 'dockerode';
-import { pack } from 'tar-stream';
+import { extract, pack } from 'tar-stream';
+import { whole } from '../../../test/support/archives.js';
 import { describe, expect, it } from 'vitest';
 import { runStep } from './steps.js';
 
@@ -13,6 +14,7 @@ interface Fake {
   startedAt: string;
   running: boolean;
   exitCode: number;
+  /** By step and name. */
   files: Map<string, string>;
   starts: number;
   firstStep: string;
@@ -47,15 +49,22 @@ function containerOf(state: Fake, does: { start(): void; beforeFiles?(): void })
         Config: { Labels: { 'holdfast.nonce': 'n', 'holdfast.first-step': state.firstStep } },
       }),
     logs: () => Promise.resolve(Buffer.alloc(0)),
-    getArchive: () => {
+    getArchive: ({ path }: { path: string }) => {
       does.beforeFiles?.();
       const tar = pack();
-      tar.entry({ name: 'step/', type: 'directory' });
-      for (const [name, content] of state.files) tar.entry({ name: `step/${name}` }, content);
+      const step = path.slice('/.holdfast/'.length);
+      tar.entry({ name: `${step}/`, type: 'directory' });
+      for (const [name, content] of state.files) if (name.startsWith(`${step}/`)) tar.entry({ name }, content);
       tar.finalize();
       return Promise.resolve(Readable.from(tar));
     },
-    putArchive: () => Promise.resolve(),
+    putArchive: async (archive: Buffer) => {
+      const tar = extract();
+      tar.end(archive);
+      for await (const entry of tar) {
+        state.files.set(entry.header.name.slice('.holdfast/'.length), (await whole(entry)).toString());
+      }
+    },
     wait: () => delay(5),
     start: () => {
       state.starts += 1;
@@ -67,14 +76,16 @@ function containerOf(state: Fake, does: { start(): void; beforeFiles?(): void })
   return container as unknown as Docker.Container;
 }
 
-async function run(container: Docker.Container): Promise<unknown> {
-  return await runStep(container, STEP, AbortSignal.timeout(4_000), () => undefined);
+async function run(container: Docker.Container, step = STEP): Promise<unknown> {
+  return await runStep(container, step, AbortSignal.timeout(4_000), () => undefined);
 }
 
-const runs = (state: Fake) => () => {
-  state.files.set('started', '').set('exit', '0');
-  state.exitCode = 0;
-};
+const runs =
+  (state: Fake, step = 'step_script') =>
+  () => {
+    state.files.set(`${step}/started`, '').set(`${step}/exit`, '0');
+    state.exitCode = 0;
+  };
 
 describe('a step that another attempt starts between two looks', () => {
   it('is not lost: it runs', async () => {
@@ -87,7 +98,7 @@ describe('a step that another attempt starts between two looks', () => {
         overtaken = true;
         state.running = true;
         state.startedAt = 'by another attempt';
-        state.files.set('started', '');
+        state.files.set('step_script/started', '');
         setTimeout(() => {
           state.running = false;
           runs(state)();
@@ -99,8 +110,76 @@ describe('a step that another attempt starts between two looks', () => {
   });
 
   it('and that was cut off is lost', async () => {
-    const state = fake({ startedAt: 'then', files: new Map([['started', '']]), exitCode: 137 });
+    const state = fake({ startedAt: 'then', files: new Map([['step_script/started', '']]), exitCode: 137 });
 
     expect(await run(containerOf(state, { start: () => expect.unreachable() }))).toMatchObject({ kind: 'lost' });
+  });
+});
+
+const AFTER = { name: 'after_script', environment: { CI_JOB_STATUS: 'success' } };
+
+describe('an entry point that runs no shell', () => {
+  it('runs once, whatever is asked for afterwards, and by how many attempts', async () => {
+    const state = fake();
+    const container = containerOf(state, { start: () => (state.exitCode = 1) });
+
+    await expect(run(container)).rejects.toMatchObject({ code: 'BAD_OPTIONS', retryable: false });
+    await expect(run(container)).rejects.toMatchObject({ code: 'BAD_OPTIONS' });
+    await expect(run(container, AFTER)).rejects.toMatchObject({ code: 'BAD_OPTIONS' });
+    expect(state.starts).toBe(1);
+  });
+
+  it('runs once where another attempt has started it, and its worker is gone', async () => {
+    const state = fake({ startedAt: 'by another attempt', running: true });
+    setTimeout(() => Object.assign(state, { running: false, exitCode: 3 }), 50);
+
+    await expect(run(containerOf(state, { start: () => expect.unreachable() }))).rejects.toThrow('exit code 3');
+  });
+
+  it('runs once for after_script, if it fails only then', async () => {
+    const state = fake();
+    const container = containerOf(state, {
+      start: () => {
+        if (state.starts === 1) runs(state)();
+        else state.exitCode = 1;
+      },
+    });
+    expect(await run(container)).toMatchObject({ kind: 'exited', exitCode: 0 });
+
+    await expect(run(container, AFTER)).rejects.toMatchObject({ code: 'BAD_OPTIONS' });
+    await expect(run(container, AFTER)).rejects.toMatchObject({ code: 'BAD_OPTIONS' });
+    expect(state.starts).toBe(2);
+  });
+});
+
+describe('a later step', () => {
+  it('is started by the next attempt when the one before it came only as far as to name it', async () => {
+    const state = fake({ startedAt: 'for the script', files: new Map([['step_script/started', '']]) });
+    state.files.set('after_script/started-before', 'for the script');
+
+    const container = containerOf(state, { start: runs(state, 'after_script') });
+    expect(await run(container, AFTER)).toMatchObject({ kind: 'exited', exitCode: 0 });
+    expect(state.starts).toBe(1);
+  });
+});
+
+describe('a container that is killed before the first word of its step', () => {
+  it.each([
+    [
+      'from outside',
+      { exitCode: 137 },
+      { kind: 'lost', reason: expect.stringContaining('ended from outside') as string },
+    ],
+    [
+      'for its fence cannot be written',
+      { exitCode: 222 },
+      { kind: 'lost', reason: expect.stringContaining('disk') as string },
+    ],
+  ])('is lost, and not started again: %s', async (_how, end, fate) => {
+    const state = fake();
+    const container = containerOf(state, { start: () => Object.assign(state, end) });
+
+    expect(await run(container)).toMatchObject(fate);
+    expect(state.starts).toBe(1);
   });
 });

@@ -5,10 +5,7 @@ import { ignoringGone, isConflict, isNotFound, messageOf, shellNeverBegan, statu
 import { inspect } from './inspect.js';
 import { readLastWords, readMarkers, type StepMarkers } from './markers.js';
 import { LABEL_FIRST_STEP, LABEL_NONCE } from './names.js';
-import { fenceFiles, stepFiles, stopFiles } from './wrapper.js';
-
-/** An engine that restarts may end a container before its first word; it does so once. */
-const MAX_STARTS = 3;
+import { fenceFiles, REFUSED_EXIT_CODE, stepFiles, stopFiles } from './wrapper.js';
 
 /**
  * The decision table of law 1. Every caller goes round it until the step's fate is known; who calls, how often, and how many at
@@ -22,8 +19,11 @@ const MAX_STARTS = 3;
  * | stopped | stop asked for | stopped |
  * | stopped | started, no exit | out of memory, or killed from outside: lost; but look again if it was started meanwhile |
  * | stopped | none | name the step, start the container, look again |
- * | stopped, as often as we start it | none | nothing of ours can run in it: the image's mistake |
+ * | stopped, and was started for it | none | killed from outside: lost; by itself: nothing of ours can run in it, the image's mistake |
  * | never started | not looked at: the fence does | as for none |
+ *
+ * An entry point runs before the wrapper, and may do anything: a container is started once for a step, whatever comes of it, also by
+ * the next attempt. A container in which no shell began at its first start is not started for a later step.
  *
  * Looking at files costs the engine fifty times what a look at its log or its own memory does; so a result is read from the
  * container's last words, where they are to be found.
@@ -35,7 +35,7 @@ export async function runStep(
   signal: AbortSignal,
   onStart: () => void,
 ): Promise<StepExit> {
-  for (let starts = 0; ;) {
+  for (;;) {
     signal.throwIfAborted();
     const info = await inspect(container);
     if (info === undefined) return { kind: 'lost', reason: 'its container is gone' };
@@ -52,10 +52,9 @@ export async function runStep(
         if (await wasStartedSince(container, info)) continue;
         return exitOf(info, markers);
       }
-      if (starts >= MAX_STARTS) throw shellNeverBegan(info.State.ExitCode);
+      if (await wasStartedFor(container, step, info, markers)) return endBeforeTheFirstWord(info);
     }
-    const fate = await start(container, step, { named: isNamed(info, step), signal, onStart });
-    starts++;
+    const fate = await start(container, step, info, { signal, onStart });
     if (fate !== undefined) return fate;
   }
 }
@@ -63,6 +62,30 @@ export async function runStep(
 async function wasStartedSince(container: Docker.Container, { State }: Docker.ContainerInspectInfo): Promise<boolean> {
   const now = await inspect(container);
   return now !== undefined && (now.State.Running || now.State.StartedAt !== State.StartedAt);
+}
+
+async function wasStartedFor(
+  container: Docker.Container,
+  step: StepRun,
+  info: Docker.ContainerInspectInfo,
+  markers: StepMarkers,
+): Promise<boolean> {
+  const first = info.Config.Labels[LABEL_FIRST_STEP];
+  if (first === step.name) return true;
+  if (markers.startedBefore !== undefined) return markers.startedBefore !== info.State.StartedAt;
+  return first !== undefined && !(await readMarkers(container, first)).started;
+}
+
+/** What a container ends with that the kernel, the engine or a person has killed. */
+const KILLED = [137, 143];
+
+/** @throws MachineError `BAD_OPTIONS` where the container came to its end by itself */
+function endBeforeTheFirstWord(info: Docker.ContainerInspectInfo): StepExit {
+  const { ExitCode: exitCode, OOMKilled: oomKilled } = info.State;
+  if (exitCode === REFUSED_EXIT_CODE)
+    return { kind: 'lost', reason: 'its container cannot be written to; is the disk full?' };
+  if (!oomKilled && !KILLED.includes(exitCode)) throw shellNeverBegan(exitCode);
+  return exitOf(info, { started: false, exitCode: undefined, oomKilled: false, stopRequested: false });
 }
 
 /** The container was made with the name of this step in it, and nobody has put another there. */
@@ -97,9 +120,10 @@ const ALREADY_STARTED = 304;
 async function start(
   container: Docker.Container,
   step: StepRun,
-  { named, signal, onStart }: { named: boolean; signal: AbortSignal; onStart: () => void },
+  info: Docker.ContainerInspectInfo,
+  { signal, onStart }: { signal: AbortSignal; onStart: () => void },
 ): Promise<StepExit | undefined> {
-  if (!named) await container.putArchive(await stepFiles(step.name, step.environment), { path: '/' });
+  if (!isNamed(info, step)) await container.putArchive(await stepFiles(step, info.State.StartedAt), { path: '/' });
   // Waiting begins before the start, so that the shortest script is not missed.
   const stopped = container.wait({ condition: 'next-exit', abortSignal: signal }) as Promise<unknown>;
   stopped.catch(() => undefined);

@@ -1,5 +1,5 @@
 import { pack } from 'tar-stream';
-import type { StepScript } from '../engine.js';
+import type { StepRun, StepScript } from '../engine.js';
 
 /**
  * What runs in a container around a step's script. It needs a shell and nothing else of the image.
@@ -103,12 +103,16 @@ function addDirectories(tar: ReturnType<typeof pack>, directories: string[]): vo
   }
 }
 
-/** Names the step that the next start runs. */
-export async function stepFiles(step: string, environment: Record<string, string>): Promise<Buffer> {
+/**
+ * Names the step that the next start runs.
+ * @param startedBefore when the container was started last: what is later than that, is for this step
+ */
+export async function stepFiles({ name, environment }: StepRun, startedBefore: string): Promise<Buffer> {
   const tar = pack();
-  nameStep(tar, step);
+  nameStep(tar, name);
+  tar.entry({ name: `.holdfast/${name}/started-before`, mode: 0o644 }, startedBefore);
   const lines = Object.entries(environment).map(([key, value]) => `export ${key}=${quote(value)}\n`);
-  if (lines.length > 0) tar.entry({ name: `.holdfast/${step}/env`, mode: 0o644 }, lines.join(''));
+  if (lines.length > 0) tar.entry({ name: `.holdfast/${name}/env`, mode: 0o644 }, lines.join(''));
   return await finished(tar);
 }
 

@@ -55,4 +55,18 @@ describe('a script that no shell can run', () => {
       traceMessage: expect.stringMatching(/exit code 1 before a shell began.*entrypoint: \[''\]/),
     });
   });
+
+  it('has that entry point run once, also when it is asked for again, and when after_script is', async () => {
+    const image = { name: TEST_IMAGE, entrypoint: ['sh', '-c', 'echo the entry point has run'] };
+    const { machine } = await engine.acquire(requestFor(engine.installation, 'job/once', { image }), {});
+    const run = (name: string) =>
+      engine.runStep(machine, { name, environment: {} }, { signal: AbortSignal.timeout(30_000) });
+
+    for (const step of ['step_script', 'step_script', 'after_script'])
+      await expect(run(step)).rejects.toMatchObject({ code: 'BAD_OPTIONS' });
+
+    const runs = docker('logs', `holdfast-${machine}-build`).filter((line) => line.includes('has run'));
+    await engine.release(machine, {});
+    expect(runs).toHaveLength(1);
+  });
 });
