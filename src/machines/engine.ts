@@ -76,10 +76,20 @@ export interface Engine {
   probe(options: CallOptions): Promise<void>;
   /** Remove the warm sandboxes (clean stop of the engine's last worker). */
   dropWarm(options: CallOptions): Promise<void>;
-  /** Removes what belongs to no open job. */
-  sweep(isOpen: (job: string) => Promise<boolean>, options: CallOptions): Promise<Swept>;
+  /** Removes what belongs to no open job, and halves of machines that their jobs have elsewhere. */
+  sweep(jobs: OpenJobs, options: CallOptions): Promise<Swept>;
   /** Fast reachability probe. @throws MachineError ENGINE_UNREACHABLE */
   ping(options: CallOptions): Promise<{ version: string; apiVersion: string }>;
+}
+
+/** What a sweep asks about jobs. */
+export interface OpenJobs {
+  isOpen(job: string): Promise<boolean>;
+  /**
+   * The job has come further than to make this machine, and has another one, or none any more: what is half made of this one is
+   * nobody's. False when that cannot be said.
+   */
+  isPast(job: string, place: { engine: string; machine: string }): Promise<boolean>;
 }
 
 export interface Swept {

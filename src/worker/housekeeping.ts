@@ -1,11 +1,11 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { WorkflowNotFoundError, type Client } from '@temporalio/client';
-import { looking } from '../client/looking.js';
 import type { JobStatus } from '../contracts/ci-job.js';
 import { CI_JOB_WORKFLOW, isFinalJobState, JOB_STATES, STATUS_QUERY } from '../contracts/names.js';
 import type { Engine, MachineSummary } from '../machines/engine.js';
 import type { Logger } from '../telemetry/logger.js';
 import type { WorkerMetrics } from '../telemetry/metrics.js';
+import { createOpenJobs } from './open-jobs.js';
 import { orAborted } from './or-aborted.js';
 import { STOP_MS } from './stop-deadline.js';
 import { createSweeps } from './sweeps.js';
@@ -68,15 +68,6 @@ export function createHousekeeping(deps: {
     );
   }
 
-  async function isOpen(workflowId: string): Promise<boolean> {
-    try {
-      return (await looking(client).workflow.getHandle(workflowId).describe()).status.name === 'RUNNING';
-    } catch (error) {
-      if (error instanceof WorkflowNotFoundError) return false;
-      throw error; // not knowing is no reason to remove anything
-    }
-  }
-
   /**
    * It has its final status (metrics may still be on their way), or waits for another machine: any worker can see to those. A machine
    * that is there is waited for, unless it is held, perhaps for a day: the hold is the workflow's, and survives this worker.
@@ -120,7 +111,7 @@ export function createHousekeeping(deps: {
 
   const sweeps = createSweeps({
     engines,
-    isOpen,
+    jobs: createOpenJobs(client),
     intervalMs: deps.sweepIntervalMs,
     signal,
     logger,

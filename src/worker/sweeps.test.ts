@@ -30,7 +30,7 @@ function start(answers: (Swept | Error)[] = []): { sweeps: Sweeps; startedAt: nu
   } as unknown as Engine;
   const sweeps = createSweeps({
     engines: [engine],
-    isOpen: () => Promise.resolve(true),
+    jobs: { isOpen: () => Promise.resolve(true), isPast: () => Promise.resolve(false) },
     intervalMs: INTERVAL_MS,
     soonMs: SOON_MS,
     signal: stopping.signal,

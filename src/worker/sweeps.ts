@@ -1,4 +1,4 @@
-import type { Engine } from '../machines/engine.js';
+import type { Engine, OpenJobs } from '../machines/engine.js';
 import type { Logger } from '../telemetry/logger.js';
 import { orAborted } from './or-aborted.js';
 
@@ -16,14 +16,14 @@ export interface Sweeps {
 /** @param deps.after each round, whatever it came to */
 export function createSweeps(deps: {
   engines: readonly Engine[];
-  isOpen: (workflowId: string) => Promise<boolean>;
+  jobs: OpenJobs;
   intervalMs: number;
   soonMs?: number;
   signal: AbortSignal;
   logger: Logger;
   after(): Promise<void>;
 }): Sweeps {
-  const { engines, isOpen, signal, logger } = deps;
+  const { engines, jobs, signal, logger } = deps;
   const soonMs = Math.min(deps.soonMs ?? SOON_MS, deps.intervalMs);
   let timer: NodeJS.Timeout | undefined;
   let pause = new AbortController();
@@ -39,7 +39,7 @@ export function createSweeps(deps: {
   /** What cannot be swept now (nobody answers for the engine, or for its jobs) is soon tried again. */
   async function sweep(engine: Engine): Promise<void> {
     try {
-      const { removed, unsettled } = await orAborted(engine.sweep(isOpen, { signal }), signal);
+      const { removed, unsettled } = await orAborted(engine.sweep(jobs, { signal }), signal);
       if (removed.length > 0) logger.warn({ engine: engine.name, removed }, 'Leftovers were removed');
       if (unsettled) soon();
     } catch (error) {

@@ -177,8 +177,8 @@ export function createDockerEngine(deps: {
     },
     dropWarm: ({ signal }) => guarded('removing warm sandboxes', () => dropWarm(docker, settings), signal),
     probe: ({ signal }) => guarded('making a sandbox to try', () => probeSandbox(docker, settings), signal),
-    sweep: (isOpen, { signal }) =>
-      guarded('sweeping', () => sweep(docker, settings, isOpen, ages, signal ?? never), signal),
+    sweep: (jobs, { signal }) =>
+      guarded('sweeping', () => sweep(docker, settings, jobs, ages, signal ?? never), signal),
     ping: (options) =>
       promptly(
         `reaching the engine at ${settings.docker.host}`,

@@ -1,13 +1,13 @@
 import type Docker from 'dockerode';
 import { LABEL_JOB, LABEL_MACHINE } from '../../contracts/names.js';
-import type { OwnedEngineSettings, Swept } from '../engine.js';
+import type { OpenJobs, OwnedEngineSettings, Swept } from '../engine.js';
 import type { Ages } from './ages.js';
 import { ignoringGone } from './errors.js';
 import { listContainers, type OurContainer } from './inventory.js';
 import { LABEL_ENGINE, LABEL_INSTALLATION, LABEL_ORIGIN, ownerFilter } from './names.js';
 import { releaseMachine } from './release.js';
 import { removeSandbox } from './sandbox.js';
-import { lonelySandboxes, readOwner } from './sandbox-owner.js';
+import { lonelySandboxes, readOwner, type SandboxOwner } from './sandbox-owner.js';
 import { unbegunSandboxes } from './unbegun.js';
 
 /** Younger things may belong to a machine that is just being made, or to a workflow that visibility does not show yet. */
@@ -18,7 +18,7 @@ const ABANDONED_MS = 2 * 60_000;
 interface Sweep {
   docker: Docker;
   settings: OwnedEngineSettings;
-  isOpen: (job: string) => Promise<boolean>;
+  jobs: OpenJobs;
   ages: Ages;
   /** Nothing is removed after it. */
   signal: AbortSignal;
@@ -26,17 +26,18 @@ interface Sweep {
 
 /**
  * Removes what belongs to no open job. Never touches anything without our labels, of another engine entry, of another
- * installation, or of an open job.
+ * installation, or of an open job; but for the half of a machine that the job has got whole from another engine, or is past needing: it
+ * would hold a slot for as long as the job runs.
  * @param ages kept between sweeps
  */
 export async function sweep(
   docker: Docker,
   settings: OwnedEngineSettings,
-  isOpen: (job: string) => Promise<boolean>,
+  jobs: OpenJobs,
   ages: Ages,
   signal: AbortSignal,
 ): Promise<Swept> {
-  const work: Sweep = { docker, settings, isOpen: oncePerJob(isOpen), ages, signal };
+  const work: Sweep = { docker, settings, jobs: oncePerJob(jobs), ages, signal };
   ages.nextSweep();
   const containers = await listContainers(docker, settings);
   const machines = await sweepMachines(work, containers);
@@ -55,23 +56,38 @@ export async function sweep(
   };
 }
 
-function oncePerJob(isOpen: Sweep['isOpen']): Sweep['isOpen'] {
+function oncePerJob(jobs: OpenJobs): OpenJobs {
   const known = new Map<string, Promise<boolean>>();
-  return (job) => {
-    const answer = known.get(job) ?? isOpen(job);
-    known.set(job, answer);
-    return answer;
+  return {
+    isPast: (job, place) => jobs.isPast(job, place),
+    isOpen(job) {
+      const answer = known.get(job) ?? jobs.isOpen(job);
+      known.set(job, answer);
+      return answer;
+    },
   };
 }
 
-async function sweepMachines(
-  { docker, settings, isOpen, ages, signal }: Sweep,
-  containers: OurContainer[],
-): Promise<Swept> {
+/** @param halfMade nothing has run in it */
+async function isNeeded(
+  { settings, jobs }: Sweep,
+  { job, machine }: SandboxOwner,
+  halfMade: boolean,
+): Promise<boolean> {
+  if (!(await jobs.isOpen(job))) return false;
+  return !(halfMade && (await jobs.isPast(job, { engine: settings.name, machine })));
+}
+
+async function sweepMachines(work: Sweep, containers: OurContainer[]): Promise<Swept> {
+  const { docker, settings, ages, signal } = work;
+  const unbegun = new Set(unbegunSandboxes(containers));
+  const halfMade = new Set(
+    containers.filter(({ id, sandbox }) => unbegun.has(sandbox ?? id)).map(({ machine }) => machine),
+  );
   const removed = new Set<string>();
   let unsettled = false;
   for (const { job, machine, createdAtMs } of containers) {
-    if (job === '' || removed.has(machine) || (await isOpen(job))) continue;
+    if (job === '' || removed.has(machine) || (await isNeeded(work, { job, machine }, halfMade.has(machine)))) continue;
     if (ages.isOver(`machine ${machine}`, YOUNG_MS, createdAtMs)) removed.add(machine);
     else unsettled = true;
   }
@@ -83,12 +99,14 @@ async function sweepMachines(
 }
 
 /** When one was claimed is written nowhere, and its maker may be about to use it. */
-async function sweepSandboxes({ docker, isOpen, ages }: Sweep, containers: OurContainer[]): Promise<string[]> {
+async function sweepSandboxes(work: Sweep, containers: OurContainer[]): Promise<string[]> {
+  const { docker, ages } = work;
   const removed: string[] = [];
   for (const sandbox of lonelySandboxes(containers)) {
     const owner = await readOwner(docker, sandbox);
     const seenFor = (ms: number) => ages.isOver(`lonely ${sandbox.id}`, ms);
-    const abandoned = owner === undefined ? seenFor(ABANDONED_MS) : seenFor(YOUNG_MS) && !(await isOpen(owner.job));
+    const abandoned =
+      owner === undefined ? seenFor(ABANDONED_MS) : seenFor(YOUNG_MS) && !(await isNeeded(work, owner, true));
     if (!abandoned) continue;
     await removeSandbox(docker, sandbox.id, sandbox.volume);
     removed.push(sandbox.name);
@@ -124,12 +142,12 @@ async function sweepPredecessors({ docker, settings, ages }: Sweep): Promise<str
 }
 
 /** Those without containers: a machine takes its network with it. */
-async function sweepNetworks({ docker, settings, isOpen, ages }: Sweep, containers: OurContainer[]): Promise<Swept> {
+async function sweepNetworks({ docker, settings, jobs, ages }: Sweep, containers: OurContainer[]): Promise<Swept> {
   const machines = new Set(containers.map(({ machine }) => machine));
   const networks = await docker.listNetworks({ filters: { label: ownerFilter(settings) } });
   const swept: Swept = { removed: [], unsettled: false };
   for (const { Id, Name, Labels, Created } of networks) {
-    if (machines.has(Labels?.[LABEL_MACHINE] ?? '') || (await isOpen(Labels?.[LABEL_JOB] ?? ''))) continue;
+    if (machines.has(Labels?.[LABEL_MACHINE] ?? '') || (await jobs.isOpen(Labels?.[LABEL_JOB] ?? ''))) continue;
     if (ages.isOver(`network ${Id}`, YOUNG_MS, Date.parse(Created))) {
       await ignoringGone(docker.getNetwork(Id).remove());
       swept.removed.push(Name);

@@ -1,12 +1,13 @@
 import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { Engine } from '../../../src/machines/engine.js';
+import type { Engine, OpenJobs } from '../../../src/machines/engine.js';
 import { bareEngine, requestFor, type BareEngine } from '../../support/bare-engine.js';
 import { docker, ensureTestImage, removeAll } from '../../support/stack.js';
 
 const ENGINE = `t-${randomBytes(4).toString('hex')}`;
 
 const HOUR_MS = 3_600_000;
+const NONE_OPEN: OpenJobs = { isOpen: () => Promise.resolve(false), isPast: () => Promise.resolve(false) };
 
 beforeAll(ensureTestImage);
 
@@ -32,7 +33,7 @@ describe('two installations with an engine of the same name on one Docker daemon
 
     expect(own.machine).not.toBe(foreign.machine);
     // Ours is over, and so, for all that our Temporal knows, is theirs.
-    const { removed } = await mine.sweep(() => Promise.resolve(false), {});
+    const { removed } = await mine.sweep(NONE_OPEN, {});
     await mine.dropWarm({});
 
     expect(removed).toEqual([own.machine]);
@@ -78,15 +79,14 @@ describe('machines made at once', () => {
 describe('an installation whose state was deleted and made anew', () => {
   it('leaves nothing for ever: its successor in the same place removes what is old', async () => {
     const old = holdfast('namespace-d', { place: 'a place' });
-    const isOpen = () => Promise.resolve(false);
     const { machine } = await old.acquire(requestFor(old.installation, 'job/1'), {});
-    const young = await holdfast('namespace-e', { place: 'a place' }).sweep(isOpen, {});
-    const elsewhere = await holdfast('namespace-f', { place: 'another place', agedMs: HOUR_MS }).sweep(isOpen, {});
+    const young = await holdfast('namespace-e', { place: 'a place' }).sweep(NONE_OPEN, {});
+    const elsewhere = await holdfast('namespace-f', { place: 'another place', agedMs: HOUR_MS }).sweep(NONE_OPEN, {});
 
     expect([young.removed, elsewhere.removed]).toEqual([[], []]);
     expect(await jobsOf(old)).toEqual(['job/1']);
 
-    const { removed } = await holdfast('namespace-e', { place: 'a place', agedMs: HOUR_MS }).sweep(isOpen, {});
+    const { removed } = await holdfast('namespace-e', { place: 'a place', agedMs: HOUR_MS }).sweep(NONE_OPEN, {});
 
     expect(removed).toContain(`holdfast-${machine}-build`);
     expect(docker('ps', '-aq', '--filter', `label=holdfast.installation=${old.installation}`)).toEqual([]);

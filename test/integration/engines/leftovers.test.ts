@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import type { OpenJobs } from '../../../src/machines/engine.js';
 import { bareEngine, requestFor } from '../../support/bare-engine.js';
 import { docker, ensureTestImage, removeAll, TEST_IMAGE } from '../../support/stack.js';
 
@@ -9,13 +10,20 @@ const LATER_MS = 11_000;
 
 let agedMs = 0;
 let open = new Set<string>();
+/** Where the open jobs have their machines. */
+let place: { engine: string; machine: string } | undefined;
 const engine = bareEngine(ENGINE, { namespaceId: 'namespace', now: () => Date.now() + agedMs });
-const isOpen = (job: string) => Promise.resolve(open.has(job));
+const jobs: OpenJobs = {
+  isOpen: (job) => Promise.resolve(open.has(job)),
+  isPast: (_job, { engine, machine }) =>
+    Promise.resolve(place !== undefined && (place.engine !== engine || place.machine !== machine)),
+};
 
 beforeAll(ensureTestImage);
 
 beforeEach(() => {
   agedMs = 0;
+  place = undefined;
 });
 
 afterAll(() => {
@@ -50,23 +58,23 @@ describe('what is left of a machine that was only half made', () => {
     await engine.dropWarm({});
     agedMs = 60 * LATER_MS;
 
-    expect(await engine.sweep(isOpen, {})).toEqual({ removed: [], unsettled: true });
+    expect(await engine.sweep(jobs, {})).toEqual({ removed: [], unsettled: true });
 
     open = new Set();
     agedMs += LATER_MS;
-    const { removed } = await engine.sweep(isOpen, {});
+    const { removed } = await engine.sweep(jobs, {});
 
     expect(removed).toHaveLength(1);
     expect(leftovers()).toEqual([]);
-    expect(await engine.sweep(isOpen, {})).toEqual({ removed: [], unsettled: false });
+    expect(await engine.sweep(jobs, {})).toEqual({ removed: [], unsettled: false });
   });
 
   it('is left alone while it is so young that its maker may be at work, and asks for another sweep', async () => {
     await halfMade('job/2', true);
 
-    expect(await engine.sweep(isOpen, {})).toEqual({ removed: [], unsettled: true });
+    expect(await engine.sweep(jobs, {})).toEqual({ removed: [], unsettled: true });
     agedMs = LATER_MS;
-    expect((await engine.sweep(isOpen, {})).removed).toHaveLength(1);
+    expect((await engine.sweep(jobs, {})).removed).toHaveLength(1);
   });
 
   it('is a network alone: it stays while its job is open, and goes soon after', async () => {
@@ -75,9 +83,42 @@ describe('what is left of a machine that was only half made', () => {
     docker('rm', '-fv', ...docker('ps', '-aq', '--filter', `label=holdfast.machine=${machine}`));
     agedMs = LATER_MS;
 
-    expect((await engine.sweep(isOpen, {})).removed).toEqual([]);
+    expect((await engine.sweep(jobs, {})).removed).toEqual([]);
     open = new Set();
-    expect((await engine.sweep(isOpen, {})).removed).toHaveLength(1);
+    expect((await engine.sweep(jobs, {})).removed).toHaveLength(1);
     expect(leftovers()).toEqual([]);
+  });
+
+  it.each([
+    ['on a warm sandbox', false],
+    ['with services and a network of its own', true],
+  ])('%s goes while its job is open, when that has its machine from another engine', async (_, services) => {
+    if (!services) await engine.keepWarm({});
+    open = new Set(['job/4']);
+    const machine = await halfMade('job/4', services);
+    await engine.dropWarm({});
+    place = { engine: ENGINE, machine };
+    expect((await engine.sweep(jobs, {})).removed).toEqual([]);
+    agedMs = LATER_MS;
+    expect((await engine.sweep(jobs, {})).removed).toEqual([]);
+
+    place = { engine: 'another', machine };
+    const { removed } = await engine.sweep(jobs, {});
+
+    expect(removed).toHaveLength(1);
+    expect(leftovers()).toEqual([]);
+    expect(await engine.freeSlots({})).toBe(engine.capacity);
+  });
+
+  it('is told from a machine in which something has run, which stays as long as its job', async () => {
+    open = new Set(['job/5']);
+    const { machine } = await engine.acquire(requestFor(engine.installation, 'job/5'), {});
+    await engine.runStep(machine, { name: 'step_script', environment: {} }, {});
+    place = { engine: 'another', machine };
+    agedMs = 60 * LATER_MS;
+
+    expect((await engine.sweep(jobs, {})).removed).not.toContain(machine);
+    expect(await engine.describe(machine, {})).toMatchObject({ machine });
+    await engine.release(machine, {});
   });
 });

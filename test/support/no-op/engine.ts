@@ -137,7 +137,7 @@ export function createNoOpEngine(settings: { name: string; capacity: number; dir
     keepWarm: () => Promise.resolve(),
     probe: () => Promise.resolve(),
     dropWarm: () => Promise.resolve(),
-    async sweep(isOpen) {
+    async sweep({ isOpen }) {
       const removed: string[] = [];
       for (const machine of live()) {
         const job = describe(machine)?.job;
