@@ -1,30 +1,46 @@
-// All tiers, one after another: each line of the summary is a vitest project. `npm test -- unit` runs one of them.
+// All tiers: each word of the summary is a vitest project. `npm test -- unit web` runs those that are named.
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, join, relative, resolve } from 'node:path';
 
-const TIERS = ['unit', 'workflow', 'replay', 'integration', 'gitlab', 'web', 'faults-short'];
-/** Files at once: each has a server or a stack of its own, where it has one at all, and mostly waits. */
-const ABREAST = { unit: 2, workflow: 2, integration: 2 };
+/**
+ * What runs one after another, and how many files of it at once: each file has a server or a stack of its own, where it has one at all,
+ * and mostly waits. `gitlab` is one file that plays ten jobs at once.
+ */
+const ROUNDS = [
+  { tiers: ['unit'], abreast: 2 },
+  { tiers: ['workflow'], abreast: 2 },
+  { tiers: ['replay'], abreast: 1 },
+  { tiers: ['integration'], abreast: 3 },
+  { tiers: ['gitlab'], abreast: 1 },
+  { tiers: ['web', 'faults-short'], abreast: 2 },
+];
 const wanted = process.argv.slice(2);
+const unknown = wanted.filter((tier) => !ROUNDS.some(({ tiers }) => tiers.includes(tier)));
+if (unknown.length > 0) {
+  console.error(`No such tier: ${unknown.join(', ')}. There are: ${ROUNDS.flatMap(({ tiers }) => tiers).join(', ')}.`);
+  process.exit(2);
+}
 const directory = mkdtempSync(join(tmpdir(), 'holdfast-test-'));
 const env = { ...process.env, PATH: `${resolve('.holdfast/bin')}${delimiter}${process.env.PATH}` };
 let passed = 0;
 let failed = 0;
 const failures = [];
 
-for (const tier of TIERS.filter((name) => wanted.length === 0 || wanted.includes(name))) {
-  const report = join(directory, `${tier}.json`);
+for (const { tiers, abreast } of ROUNDS) {
+  const asked = tiers.filter((tier) => wanted.length === 0 || wanted.includes(tier));
+  if (asked.length === 0) continue;
+  const name = asked.join(' and ');
+  const report = join(directory, `${asked.join('-')}.json`);
   const startedAt = Date.now();
   const run = spawnSync(
     process.execPath,
     [
       'node_modules/vitest/vitest.mjs',
       'run',
-      '--project',
-      tier,
-      ...(tier in ABREAST ? [`--maxWorkers=${ABREAST[tier]}`] : []),
+      ...asked.map((tier) => `--project=${tier}`),
+      `--maxWorkers=${abreast}`,
       '--reporter=default',
       '--reporter=json',
       `--outputFile.json=${report}`,
@@ -36,10 +52,10 @@ for (const tier of TIERS.filter((name) => wanted.length === 0 || wanted.includes
   const broken = run.status !== 0 && counts.failed === 0 ? 1 : 0;
   passed += counts.passed;
   failed += counts.failed + broken;
-  failures.push(...counts.failures.map((failure) => `${tier}: ${failure}`));
-  if (broken) failures.push(`${tier}: the run itself failed, and no test of it (see above)`);
+  failures.push(...counts.failures.map((failure) => `${name}: ${failure}`));
+  if (broken) failures.push(`${name}: the run itself failed, and no test of it (see above)`);
   console.log(
-    `${tier}: ${counts.passed} passed, ${counts.failed + broken} failed in ${((Date.now() - startedAt) / 1000).toFixed(0)} s`,
+    `${name}: ${counts.passed} passed, ${counts.failed + broken} failed in ${((Date.now() - startedAt) / 1000).toFixed(0)} s`,
   );
 }
 rmSync(directory, { recursive: true });

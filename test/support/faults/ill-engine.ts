@@ -32,6 +32,8 @@ export async function startIllEngine(socketPath = '/var/run/docker.sock'): Promi
     outgoing.on('close', () => onward.destroy());
     incoming.pipe(onward);
   });
+  // As an engine, which closes no connection for being idle: a request that meets such an end looks as if there were no engine.
+  server.keepAliveTimeout = 0;
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const address = server.address();
   const port = typeof address === 'object' && address !== null ? address.port : 0;
