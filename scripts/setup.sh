@@ -54,7 +54,7 @@ npm_packages() {
 
 build() {
   local newest
-  newest=$(find src scripts/bundle-workflows.mjs scripts/bundle-web.mjs package-lock.json tsconfig*.json -newer dist/.built -print -quit 2>/dev/null || echo none)
+  newest=$(find src scripts/bundle-*.mjs scripts/write-revision.mjs package-lock.json tsconfig*.json -newer dist/.built -print -quit 2>/dev/null || echo none)
   if [ -e dist/.built ] && [ -z "$newest" ]; then return; fi
   say "building"
   npm run --silent build >"$state/log/build.log" 2>&1 || { tail -20 "$state/log/build.log" >&2; fail "the build failed" "see above"; }

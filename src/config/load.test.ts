@@ -1,9 +1,10 @@
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { stringify } from 'yaml';
-import { loadConfig, parseConfig, revisionFromEnvironment } from './load.js';
+import { buildRevision, loadConfig, parseConfig } from './load.js';
 
 let directory: string;
 
@@ -32,9 +33,13 @@ it('a password in the address of Prometheus, which nobody would send, is refused
   );
 });
 
-it('the revision is what the build has said', () => {
-  expect(revisionFromEnvironment({ HOLDFAST_REVISION: 'abc' })).toBe('abc');
-  expect(revisionFromEnvironment({ HOLDFAST_REVISION: '' })).toBe('unknown');
+it('the revision is what the environment says, else what the build found, else unknown', () => {
+  const file = pathToFileURL(join(directory, 'revision'));
+  expect(buildRevision({ HOLDFAST_REVISION: 'abc' }, file)).toBe('abc');
+  expect(buildRevision({ HOLDFAST_REVISION: '' }, file)).toBe('unknown');
+  writeFileSync(file, '1f2e3d4c\n');
+  expect(buildRevision({}, file)).toBe('1f2e3d4c');
+  expect(buildRevision({ HOLDFAST_REVISION: 'abc' }, file)).toBe('abc');
 });
 
 describe('files with secrets', () => {

@@ -17,6 +17,8 @@ export interface LoadedConfig {
 }
 
 export const DEFAULT_CONFIG_FILE = 'holdfast.yaml';
+/** In `dist`, beside the compiled sources. */
+const BUILD_REVISION = new URL('../revision', import.meta.url);
 
 /**
  * `file` if given, else `holdfast.yaml` where there is one, else that of the `holdfast dev` which runs here, else the defaults.
@@ -66,9 +68,12 @@ export function runnerTokenFromEnvironment(env: NodeJS.ProcessEnv = process.env)
   return env['HOLDFAST_REGISTER_TOKEN'];
 }
 
-/** The commit that this was built from, where whoever built it has said so (`Dockerfile`). */
-export function revisionFromEnvironment(env: NodeJS.ProcessEnv = process.env): string {
-  return env['HOLDFAST_REVISION'] || 'unknown';
+/**
+ * The commit that this was built from: what whoever runs or built it has said (HOLDFAST_REVISION, as `Dockerfile` does), else what the
+ * build found in its git directory (`scripts/write-revision.mjs`), else `unknown`.
+ */
+export function buildRevision(env: NodeJS.ProcessEnv = process.env, file = BUILD_REVISION): string {
+  return env['HOLDFAST_REVISION'] || (existsSync(file) ? readFileSync(file, 'utf8').trim() : '') || 'unknown';
 }
 
 /** Where a `gitlab[]` entry's token may come from without a file. */

@@ -8,7 +8,7 @@ import { createPlanVault } from '../activities/plan-vault.js';
 import { createTraceHub } from '../activities/trace-hub.js';
 import { registerCodecRoutes } from '../codec/codec-server.js';
 import { createPayloadCodec } from '../codec/payload-codec.js';
-import { revisionFromEnvironment } from '../config/load.js';
+import { buildRevision } from '../config/load.js';
 import { isLoopbackHost } from '../config/loopback.js';
 import type { Config } from '../config/schema.js';
 import { loadSystemId } from '../gitlab/system-id.js';
@@ -61,7 +61,7 @@ export async function runWorker(options: {
   const ring = await loadOrCreateKeys(config, logger);
   const codec = createPayloadCodec(ring);
   const store = await openStore(config.store);
-  const revision = revisionFromEnvironment();
+  const revision = buildRevision();
   const flags = toRules(config.metrics.rules).map(({ name }) => name);
   const metrics = createWorkerMetrics({ version: VERSION, revision }, flags);
   const handover = new AbortController();
