@@ -137,7 +137,8 @@ async function saveOne(
     exclude: [],
   });
   const facts: PackedFacts = { files: 0 };
-  const archive = packTarGz(selectedEntries(files.tree, selection, { keepLinks: true }), facts);
+  const entries = selectedEntries(files.tree, selection, { keepLinks: true });
+  const archive = packTarGz(entries, facts, levelOf(plan.compression?.caches));
   await deps.store.write(cacheKey(plan.project, cache.key), whileHeld(archive, owner));
   return (
     warnings +
@@ -231,17 +232,25 @@ async function spool(
 
 function packerOf(
   artifact: ArtifactSpec,
-  { provenance }: JobPlan,
+  { provenance, compression }: JobPlan,
 ): (entries: Parameters<typeof packZip>[0], facts: PackedFacts) => Readable {
+  const packing = levelOf(compression?.artifacts);
   switch (artifact.format) {
     case 'zip':
       return (entries, facts) =>
-        packZip(entries, facts, provenance === undefined ? undefined : statementOf(artifact, provenance));
+        packZip(entries, facts, {
+          ...packing,
+          ...(provenance === undefined ? {} : { statement: statementOf(artifact, provenance) }),
+        });
     case 'gzip':
-      return (entries, facts) => Readable.from(packGzip(entries, facts));
+      return (entries, facts) => Readable.from(packGzip(entries, facts, packing));
     case 'raw':
       return (entries, facts) => Readable.from(packRaw(entries, facts));
   }
+}
+
+function levelOf(level: number | undefined): { level?: number } {
+  return level === undefined ? {} : { level };
 }
 
 /** `<name>-metadata.json` in the archive (gitlab-protocol section 8.3). */

@@ -8,7 +8,7 @@ import { fromBuffer } from 'yauzl';
 import { tarOf, untar, whole } from '../../test/support/archives.js';
 import { packGzip, packRaw, packTarGz, packZip } from './pack.js';
 import { literalPrefix, selectFiles } from './select.js';
-import { readFile, selectedEntries, type OpenTree } from './source.js';
+import { readFile, selectedEntries, type OpenTree, type SelectedEntry } from './source.js';
 import { unpackTarGz } from './unpack.js';
 
 const PROJECT = '/builds/group/project';
@@ -108,6 +108,27 @@ describe('hard links', () => {
     expect(await unzip(await whole(packZip(entries([path]), facts)))).toEqual({ ...same, 'out/lone': 'other' });
     expect(facts.files).toBe(4);
   });
+
+  it.each([packZip, packGzip, packTarGz])(
+    'are smaller the harder it tries, and as they are without (%o)',
+    async (packer) => {
+      const sizeAt = async (level: number) => {
+        const content = Array.from({ length: 20_000 }, (_, line) => `line ${String(line)} of a file\n`).join('');
+        const entry = {
+          path: 'a',
+          header: { name: 'a', type: 'file', size: content.length },
+          content: Readable.from([content]),
+        };
+        return (await whole(Readable.from(packer(Readable.from([entry as SelectedEntry]), { files: 0 }, { level }))))
+          .length;
+      };
+
+      const [stored, fast, slow] = [await sizeAt(0), await sizeAt(1), await sizeAt(9)];
+      expect(stored).toBeGreaterThan(400_000);
+      expect(fast).toBeLessThan(stored / 3);
+      expect(slow).toBeLessThan(fast);
+    },
+  );
 
   it('are files also where the name that has the content is left out', async () => {
     expect(await unzip(await whole(packZip(entries(['out/t*']), { files: 0 })))).toEqual({

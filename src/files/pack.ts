@@ -22,8 +22,17 @@ export interface Statement {
   about(subjects: readonly Subject[]): string;
 }
 
+interface Packing {
+  /** Of deflate, 0 to 9; 0 only stores. Default: zlib's, for caches the quickest. */
+  level?: number;
+}
+
 /** GitLab's archive: deterministic, so that a repeated upload has the same SHA-256. */
-export function packZip(entries: AsyncIterable<SelectedEntry>, facts: PackedFacts, statement?: Statement): Readable {
+export function packZip(
+  entries: AsyncIterable<SelectedEntry>,
+  facts: PackedFacts,
+  { statement, level }: Packing & { statement?: Statement } = {},
+): Readable {
   const zip = new ZipFile();
   const subjects: Subject[] = [];
   const output = new PassThrough();
@@ -32,7 +41,11 @@ export function packZip(entries: AsyncIterable<SelectedEntry>, facts: PackedFact
   void (async () => {
     for await (const { path, header, content } of entries) {
       if (path === statement?.name) continue;
-      const options = { mtime: timeOf(header.mtime), mode: (header.mode ?? 0o644) | REGULAR };
+      const options = {
+        mtime: timeOf(header.mtime),
+        mode: (header.mode ?? 0o644) | REGULAR,
+        ...(level === undefined ? {} : { compressionLevel: level }),
+      };
       if (header.type === 'directory')
         zip.addEmptyDirectory(path, { mtime: options.mtime, mode: (header.mode ?? 0o755) | 0o040000 });
       else if (header.type === 'file') {
@@ -56,11 +69,15 @@ export function packZip(entries: AsyncIterable<SelectedEntry>, facts: PackedFact
 }
 
 /** GitLab's reports: one gzip member a file, one after another. */
-export async function* packGzip(entries: AsyncIterable<SelectedEntry>, facts: PackedFacts): AsyncGenerator<Buffer> {
+export async function* packGzip(
+  entries: AsyncIterable<SelectedEntry>,
+  facts: PackedFacts,
+  packing: Packing = {},
+): AsyncGenerator<Buffer> {
   for await (const { header, content } of entries) {
     if (header.type !== 'file') continue;
     facts.files += 1;
-    const member = createGzip();
+    const member = createGzip(packing);
     content.once('error', (error) => member.destroy(error));
     yield* content.pipe(member) as AsyncIterable<Buffer>;
   }
@@ -82,9 +99,13 @@ export async function* packRaw(entries: AsyncIterable<SelectedEntry>, facts: Pac
 }
 
 /** A cache: a compressed tar that keeps modes, times and links. */
-export function packTarGz(entries: AsyncIterable<SelectedEntry>, facts: PackedFacts): Readable {
+export function packTarGz(
+  entries: AsyncIterable<SelectedEntry>,
+  facts: PackedFacts,
+  { level = 1 }: Packing = {},
+): Readable {
   const tar = tarPack();
-  const output = createGzip({ level: 1 });
+  const output = createGzip({ level });
   tar.on('error', (error) => output.destroy(error));
   tar.pipe(output);
   void (async () => {

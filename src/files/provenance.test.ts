@@ -53,7 +53,7 @@ function statement(): Statement {
 }
 
 async function packed(files: Record<string, string>): Promise<Map<string, string>> {
-  return await unpackZip(await whole(packZip(entriesOf(files), { files: 0 }, statement())));
+  return await unpackZip(await whole(packZip(entriesOf(files), { files: 0 }, { statement: statement() })));
 }
 
 describe('the provenance of artifacts', () => {

@@ -9,6 +9,7 @@ import type {
 import type { ServiceRequest, StepScript } from '../machines/engine.js';
 import { getSourcesScript } from '../shell/git.js';
 import { stepScript } from '../shell/script.js';
+import { compressionOf, type Compression } from './compression.js';
 import { parseGoDuration } from './durations.js';
 import { expand } from './expand.js';
 import { plannedSteps } from './planned-steps.js';
@@ -36,6 +37,7 @@ export interface JobPlan {
   pathVariables: Record<string, string>;
   /** The job wants each archive to say where it comes from. */
   provenance?: ProvenanceFacts;
+  compression?: Compression;
   dependencies: DependencySpec[];
   credentials: RegistryCredential[];
   dockerAuthConfig?: string;
@@ -90,6 +92,7 @@ export function planJob(
     caches: spec.caches.map((cache) => expandCache(cache, variables, warnings)).filter((cache) => cache.key !== ''),
     pathVariables: pathVariables(spec, variables),
     ...(provenance === undefined ? {} : { provenance }),
+    compression: compressionOf(variables, warnings),
     dependencies: spec.dependencies,
     credentials: spec.credentials,
     ...(dockerAuthConfig === undefined ? {} : { dockerAuthConfig }),
