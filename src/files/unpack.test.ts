@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { Readable } from 'node:stream';
 import { gzipSync } from 'node:zlib';
 import fc from 'fast-check';
@@ -7,6 +8,13 @@ import { ZipFile } from 'yazl';
 import { tarOf, untar, whole, type Member } from '../../test/support/archives.js';
 import { unpackTarGz } from './unpack.js';
 import { unpackZip } from './unzip.js';
+
+it('lets go of an archive that is no longer wanted, however little of it was read', async () => {
+  const archive = new Readable({ read: () => undefined });
+  unpackTarGz(archive, () => undefined).destroy();
+
+  await expect(once(archive, 'close')).rejects.toThrow('no longer wanted');
+});
 
 describe('unpacking a hostile archive', () => {
   async function unpacked(members: Member[]): Promise<{ names: string[]; refused: string[] }> {

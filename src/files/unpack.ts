@@ -50,6 +50,8 @@ export function unpackTarGz(
     }
     output.finalize();
   })().catch((error: unknown) => output.destroy(readError ?? damaged(error)));
+  // However little of it was read, and though it may say nothing more.
+  output.once('close', () => archive.destroy(new Error('The archive is no longer wanted')));
   return Readable.from(output);
 }
 

@@ -33,15 +33,37 @@ export function provisionActivities(taskQueue: string, pool: string, summary: st
  *   so that a worker that comes back late still finds the step.
  */
 export function stepActivities(taskQueue: string, machine: MachineRef, budgetMs: number, summary: string) {
-  return proxyActivities<Pick<Activities, 'runStep' | 'restoreCache' | 'downloadArtifacts'>>({
+  return proxyActivities<Pick<Activities, 'runStep'>>({
     ...onEngine(taskQueue, machine, summary),
     scheduleToCloseTimeout: budgetMs + HOUR_MS / 2,
   });
 }
 
-/** Stopping, packing and the trace may each outlive the job's own time limit, but not for ever. */
-export function machineActivities(taskQueue: string, machine: MachineRef, summary: string) {
-  return proxyActivities<Pick<Activities, 'streamTrace' | 'saveCache' | 'uploadArtifacts'>>({
+/**
+ * Files into a machine. Given up at once with the job: its worker hears of that with its next heartbeat, if there is one, and nothing
+ * comes after it on the machine but the release, which may come at any time.
+ * @param budgetMs as for a step
+ */
+export function prepareActivities(taskQueue: string, machine: MachineRef, budgetMs: number, summary: string) {
+  return proxyActivities<Pick<Activities, 'restoreCache' | 'downloadArtifacts'>>({
+    ...onEngine(taskQueue, machine, summary),
+    scheduleToCloseTimeout: budgetMs + HOUR_MS / 2,
+    cancellationType: ActivityCancellationType.TRY_CANCEL,
+  });
+}
+
+/** Files out of a machine. They may outlive the job's own time limit, but not for ever; given up as those into it. */
+export function keepActivities(taskQueue: string, machine: MachineRef, summary: string) {
+  return proxyActivities<Pick<Activities, 'saveCache' | 'uploadArtifacts'>>({
+    ...onEngine(taskQueue, machine, summary),
+    scheduleToCloseTimeout: 24 * HOUR_MS,
+    cancellationType: ActivityCancellationType.TRY_CANCEL,
+  });
+}
+
+/** May outlive the job's own time limit, but not for ever. */
+export function traceActivities(taskQueue: string, machine: MachineRef, summary: string) {
+  return proxyActivities<Pick<Activities, 'streamTrace'>>({
     ...onEngine(taskQueue, machine, summary),
     scheduleToCloseTimeout: 24 * HOUR_MS,
   });

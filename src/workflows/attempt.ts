@@ -1,37 +1,14 @@
 import { CancellationScope, isCancellation, patched } from '@temporalio/workflow';
-import type {
-  DeliverResult,
-  FilesResult,
-  MachineRef,
-  Provisioned,
-  StageTime,
-  StepResult,
-} from '../contracts/activities.js';
+import type { Provisioned } from '../contracts/activities.js';
 import type { FailureReason } from '../contracts/names.js';
-import { stageSection, stageTitle, warningLine } from '../trace/format.js';
-import {
-  coordinatorActivities,
-  machineActivities,
-  provisionActivities,
-  releaseActivities,
-  stepActivities,
-  stopActivities,
-} from './activity-stubs.js';
-import { failureDetails, messageOf, outcomeOfFailure } from './failure.js';
+import { warningLine } from '../trace/format.js';
+import { provisionActivities, releaseActivities } from './activity-stubs.js';
+import { runContainerStep } from './container-step.js';
+import { failureDetails, outcomeOfFailure } from './failure.js';
+import { ENDS_WITH_THE_JOB, keepFiles, prepareFiles } from './files-steps.js';
 import type { JobContext } from './job-context.js';
-import {
-  ciJobStatus,
-  machineLost,
-  outcomeOfInterruption,
-  outcomeOfStep,
-  worse,
-  type Interruption,
-  type Outcome,
-  HELPER_EXIT_CODE,
-} from './outcome.js';
-
-/** Between SIGTERM and SIGKILL. */
-const STOP_GRACE_MS = 10_000;
+import { refOf } from './machine-ref.js';
+import { ciJobStatus, machineLost, outcomeOfInterruption, worse, type Interruption, type Outcome } from './outcome.js';
 
 /** What a cancel of the provisioning may look like, besides the cancellation itself. */
 const FALLOUT: ReadonlySet<FailureReason> = new Set(['job_canceled', 'runner_system_failure']);
@@ -97,84 +74,49 @@ async function provision(job: JobContext, attempt: number): Promise<{ machine: P
 async function runSteps(job: JobContext, machine: Provisioned): Promise<Outcome> {
   const planned = job.steps.map((step) => step.name);
   const prepared = await prepareFiles(job, machine, planned);
-  let outcome = prepared;
-  if (outcome.kind === 'success') outcome = await runMainSteps(job, machine, planned);
+  const isPrepared = prepared.kind === 'success';
+  const scriptBegins = isPrepared && job.interruptions.current() === undefined;
+  let outcome = isPrepared ? await runMainSteps(job, machine, planned) : prepared;
   const scriptEndedAtMs = Date.now();
+  const endsAll = (interruption: Interruption) => !scriptBegins || endsWholeJob(job, interruption);
+  const ending = () => {
+    const interruption = job.interruptions.current(endsAll);
+    if (interruption === undefined || endsWholeJob(job, interruption)) return interruption;
+    return patched(ENDS_WITH_THE_JOB) ? interruption : undefined;
+  };
 
   job.startMetrics(machine, scriptEndedAtMs, outcome);
   job.journal.finishing();
-  if (prepared.kind === 'success' && planned.includes('after_script') && afterScriptRuns(job)) {
+  if (isPrepared && planned.includes('after_script') && ending() === undefined) {
     outcome = worse(outcome, await runAfterScript(job, machine, outcome));
   }
-  outcome = worse(outcome, whatKeepsFilesAway(job, machine, planned));
-  if (!filesAreKept(job, machine, outcome)) return outcome;
-  return worse(outcome, await keepFiles(job, machine, planned, outcome));
+  outcome = worse(outcome, whatKeepsFilesAway(job, machine, planned, ending()));
+  if (!filesAreKept(job, machine, outcome, ending())) return outcome;
+  // What has ended the script is settled: only what comes now, and ends everything, keeps its files away.
+  job.interruptions.settle();
+  return worse(outcome, await keepFiles(job, machine, planned, { outcome, endsAll }));
+}
+
+/**
+ * What ends before its script ends as a whole anyway: there is nothing to clean up and nothing to keep (gitlab-protocol section 3.4).
+ * Later GitLab's job timeout does it, and a coordinator that has given the job up; a job of our own always gets its after_script.
+ */
+function endsWholeJob({ coordinator }: JobContext, interruption: Interruption): boolean {
+  if (interruption.kind === 'cancel') return !interruption.graceful;
+  return interruption.kind === 'job_timeout' && coordinator !== undefined;
 }
 
 /** A job whose files could not be kept is no success, even if its script was one. */
-function whatKeepsFilesAway(job: JobContext, machine: Provisioned, planned: string[]): Outcome {
-  const interruption = job.interruptions.current();
-  if (interruption !== undefined && !afterScriptRuns(job)) return outcomeOfInterruption(interruption);
+function whatKeepsFilesAway(
+  job: JobContext,
+  machine: Provisioned,
+  planned: string[],
+  ending: Interruption | undefined,
+): Outcome {
+  if (ending !== undefined) return outcomeOfInterruption(ending);
   const hasFiles = planned.includes('archive_cache') || planned.includes('upload_artifacts');
   if (hasFiles && !job.engineServed(machine)) return machineLost('after its script nobody could reach it any more');
   return { kind: 'success' };
-}
-
-/** Sources, cache and artifacts of other jobs. The first failure ends the job before its script. */
-async function prepareFiles(job: JobContext, machine: Provisioned, planned: string[]): Promise<Outcome> {
-  let outcome: Outcome = { kind: 'success' };
-  if (planned.includes('get_sources')) outcome = await runContainerStep(job, machine, 'get_sources', {});
-  if (outcome.kind === 'success' && planned.includes('restore_cache')) {
-    outcome = await runFilesStep(job, 'restore_cache', 'restore_cache', (step) => {
-      const activities = stepActivities(job.taskQueue, machine, job.spec.timeoutMs, step);
-      return activities.restoreCache({ ...refOf(machine), step, environment: {} });
-    });
-  }
-  if (outcome.kind === 'success' && planned.includes('download_artifacts')) {
-    outcome = await downloadArtifacts(job, machine);
-  }
-  return outcome;
-}
-
-/** From the coordinator to the store, however long the coordinator is away while the job has time, and from there to the machine. */
-async function downloadArtifacts(job: JobContext, machine: Provisioned): Promise<Outcome> {
-  let interruption: Interruption | undefined;
-  const outcome = await runFilesStep(job, 'download_artifacts', 'download_artifacts', async (step) => {
-    const startedAtMs = Date.now();
-    const fetched = await interruptible(job, () => fetchDependencies(job, machine));
-    if ('interruption' in fetched) {
-      ({ interruption } = fetched);
-      return { ok: false, text: '', startedAtMs, finishedAtMs: Date.now(), attempts: 1 };
-    }
-    const { ok, text } = fetched.value;
-    if (!ok) return { ok, text, startedAtMs, finishedAtMs: Date.now(), attempts: 1 };
-    const activities = stepActivities(job.taskQueue, machine, job.spec.timeoutMs, step);
-    const extracted = await activities.downloadArtifacts({ ...refOf(machine), step, environment: {} });
-    return { ...extracted, text: text + extracted.text, startedAtMs };
-  });
-  return interruption === undefined ? outcome : outcomeOfInterruption(interruption);
-}
-
-/** A job that no coordinator has given has none. */
-async function fetchDependencies(job: JobContext, machine: Provisioned): Promise<DeliverResult> {
-  const { coordinator, workflowId } = job;
-  if (coordinator === undefined) return { ok: true, text: '' };
-  const activities = coordinatorActivities(job.taskQueue, job.spec.timeoutMs, 'fetch artifacts of other jobs');
-  return await activities.fetchDependencies({ workflowId, attempt: machine.attempt, coordinator });
-}
-
-/** Work that is cancelled when the job is interrupted. */
-async function interruptible<T>(
-  job: JobContext,
-  work: () => Promise<T>,
-): Promise<{ value: T } | { interruption: Interruption }> {
-  const scope = new CancellationScope({ cancellable: true });
-  const result = scope.run(work);
-  const interruption = await job.interruptions.guard(result);
-  if (interruption === undefined) return { value: await result };
-  scope.cancel();
-  await result.catch(() => undefined);
-  return { interruption };
 }
 
 async function runMainSteps(job: JobContext, machine: Provisioned, planned: string[]): Promise<Outcome> {
@@ -225,123 +167,14 @@ function afterScriptCounts({ spec }: JobContext): boolean {
   return /^(?:false|f|0)$/i.test(value);
 }
 
-/** GitLab's job timeout and a job that the coordinator has given up end everything; a job of our own always gets its after_script. */
-function afterScriptRuns(job: JobContext): boolean {
-  const interruption = job.interruptions.current();
-  if (interruption?.kind === 'cancel') return interruption.graceful;
-  return !(interruption?.kind === 'job_timeout' && job.coordinator !== undefined);
-}
-
-function filesAreKept(job: JobContext, machine: Provisioned, outcome: Outcome): boolean {
+function filesAreKept(
+  job: JobContext,
+  machine: Provisioned,
+  outcome: Outcome,
+  ending: Interruption | undefined,
+): boolean {
   if (outcome.kind === 'failed' && outcome.reason === 'runner_system_failure') return false;
-  return job.engineServed(machine) && afterScriptRuns(job);
-}
-
-async function keepFiles(job: JobContext, machine: Provisioned, planned: string[], outcome: Outcome): Promise<Outcome> {
-  const jobSucceeded = outcome.kind === 'success';
-  const ref = refOf(machine);
-  let result: Outcome = { kind: 'success' };
-  if (planned.includes('archive_cache')) {
-    const name = jobSucceeded ? 'archive_cache' : 'archive_cache_on_failure';
-    const saved = await runFilesStep(job, 'archive_cache', name, (step) =>
-      machineActivities(job.taskQueue, machine, name).saveCache({ ...ref, step, jobSucceeded }),
-    );
-    result = worse(result, saved);
-  }
-  if (planned.includes('upload_artifacts')) {
-    const name = jobSucceeded ? 'upload_artifacts_on_success' : 'upload_artifacts_on_failure';
-    const sent = await runFilesStep(job, 'upload_artifacts', name, async (step) => {
-      const uploaded = await machineActivities(job.taskQueue, machine, name).uploadArtifacts({
-        ...ref,
-        step,
-        jobSucceeded,
-      });
-      job.journal.artifacts(uploaded.artifacts);
-      return uploaded;
-    });
-    result = worse(result, sent);
-  }
-  return result;
-}
-
-/** A step whose script runs in a container; its output goes to the trace beside it. */
-async function runContainerStep(
-  job: JobContext,
-  machine: Provisioned,
-  step: string,
-  environment: Record<string, string>,
-  limit?: { ms: number; interruption: Interruption },
-): Promise<Outcome> {
-  const before = job.interruptions.current();
-  if (before !== undefined) return outcomeOfInterruption(before);
-  job.journal.stepStarted(step);
-  const ref = refOf(machine);
-  const scope = new CancellationScope({ cancellable: true });
-  const work = scope.run(() =>
-    stepActivities(job.taskQueue, machine, job.spec.timeoutMs, step).runStep({ ...ref, step, environment }),
-  );
-  job.trace.follow(ref, { name: step, title: stageTitle(step) });
-  const interruption = await job.interruptions.guard(work, limit);
-  const result = await endOfStep(job, machine, step, work, scope, interruption);
-  const outcome = outcomeOfStep(result, interruption);
-  job.journal.stepEnded(step, outcome.kind, factsOf(result));
-  if (interruption?.kind === 'cancel') job.trace.write(warningLine('script canceled externally (UI, API)'));
-  return outcome;
-}
-
-async function endOfStep(
-  job: JobContext,
-  machine: Provisioned,
-  step: string,
-  work: Promise<StepResult>,
-  scope: CancellationScope,
-  interruption: Interruption | undefined,
-): Promise<StepResult> {
-  try {
-    if (interruption !== undefined) {
-      await stopActivities(job.taskQueue, machine, `stop ${step}`).stopStep({
-        ...refOf(machine),
-        step,
-        graceMs: STOP_GRACE_MS,
-      });
-    }
-    return await work;
-  } catch (error) {
-    // Nobody serves the engine any more, or it cannot say what became of the step.
-    scope.cancel();
-    work.catch(() => undefined);
-    job.markUnserved(machine);
-    job.trace.abandon();
-    const details = failureDetails(error);
-    return details?.reason === 'runner_configuration_error'
-      ? { kind: 'lost', reason: details.message, attempts: 0, mistake: true }
-      : { kind: 'lost', reason: messageOf(error), attempts: 0 };
-  }
-}
-
-/** A step made of files that the worker moves by itself; what it has to say goes to the trace as a section. */
-async function runFilesStep(
-  job: JobContext,
-  step: string,
-  section: string,
-  run: (step: string) => Promise<FilesResult>,
-): Promise<Outcome> {
-  job.journal.stepStarted(step);
-  try {
-    const result = await run(step);
-    job.trace.write(stageSection(section, result.startedAtMs, result.finishedAtMs, result.text));
-    const outcome: Outcome = result.ok
-      ? { kind: 'success' }
-      : { kind: 'failed', reason: 'script_failure', exitCode: HELPER_EXIT_CODE, message: `${section} failed` };
-    job.journal.stepEnded(step, outcome.kind, { ...result });
-    return outcome;
-  } catch (error) {
-    const outcome = outcomeOfFailure(error, section);
-    const now = Date.now();
-    job.trace.write(stageSection(section, now, now, outcome.kind === 'failed' ? warningLine(outcome.message) : ''));
-    job.journal.stepEnded(step, outcome.kind, {});
-    return outcome;
-  }
+  return job.engineServed(machine) && ending === undefined;
 }
 
 /** The machine goes when its log has been read to the end. Never in the way of the final status. */
@@ -349,27 +182,4 @@ async function releaseWhenRead(job: JobContext, machine: Provisioned): Promise<v
   await job.trace.drain();
   await job.held(machine);
   await releaseActivities(job.taskQueue, machine).releaseMachine(refOf(machine));
-}
-
-function refOf(machine: MachineRef): MachineRef {
-  return {
-    workflowId: machine.workflowId,
-    attempt: machine.attempt,
-    engine: machine.engine,
-    machine: machine.machine,
-  };
-}
-
-function factsOf(result: StepResult) {
-  if (result.kind === 'lost') return { attempts: result.attempts };
-  const times: Partial<StageTime> = {
-    ...(result.startedAtMs === null ? {} : { startedAtMs: result.startedAtMs }),
-    ...(result.finishedAtMs === null ? {} : { finishedAtMs: result.finishedAtMs }),
-  };
-  return {
-    ...times,
-    attempts: result.attempts,
-    exitCode: result.kind === 'exited' ? result.exitCode : null,
-    ...(result.kind === 'exited' ? { oomKilled: result.oomKilled } : {}),
-  };
 }

@@ -5,7 +5,8 @@ import type { Interruption } from './outcome.js';
 export interface Interruptions {
   /** The first one stands, unless a later one ends more: a cancel outranks the clock, and a coordinator that has given up the job a cancel. */
   interrupt(interruption: Interruption): void;
-  current(): Interruption | undefined;
+  /** @param ofKind only if it is one of these */
+  current(ofKind?: (interruption: Interruption) => boolean): Interruption | undefined;
   /** The cancel that ever came, whatever became of it: a canceled job does not begin again. */
   canceled(): Interruption | undefined;
   /** A durable timer for all steps on one machine. */
@@ -13,12 +14,23 @@ export interface Interruptions {
   /** That it has run out counts for that machine alone: the next one has its own time. */
   stopJobTimer(): void;
   /**
-   * Wait for work, or for the first interruption, or for the limit of this piece of work alone.
+   * Wait for work, or for the first interruption (of those that end it), or for the limit of this piece of work alone.
    * @returns the interruption that came first, or undefined when the work did
    */
-  guard(work: Promise<unknown>, limit?: { ms: number; interruption: Interruption }): Promise<Interruption | undefined>;
+  guard(
+    work: Promise<unknown>,
+    by?: { limit?: Limit; endedBy?: (interruption: Interruption) => boolean },
+  ): Promise<Interruption | undefined>;
   /** Forget a graceful end, so that after_script is guarded only by its own limit and by what comes after. */
   settle(): void;
+}
+
+export interface Limit {
+  ms: number;
+  /** As what its end counts. */
+  interruption: Interruption;
+  /** What it limits, for people who look at the workflow's timers. */
+  summary?: string;
 }
 
 export function watchInterruptions(): Interruptions {
@@ -31,6 +43,10 @@ export function watchInterruptions(): Interruptions {
     if (current === undefined || rankOf(interruption) > rankOf(current)) current = interruption;
   }
 
+  function currentOf(ofKind: (interruption: Interruption) => boolean = () => true): Interruption | undefined {
+    return current !== undefined && ofKind(current) ? current : undefined;
+  }
+
   // Ordinary workflow cancellation (`holdfast cancel`, Temporal UI) arrives here and nowhere else: the job's own code runs
   // non-cancellable, so that after_script, uploads and the release are not torn down by it.
   CancellationScope.current().cancelRequested.catch(() => {
@@ -39,7 +55,7 @@ export function watchInterruptions(): Interruptions {
 
   return {
     interrupt,
-    current: () => current,
+    current: currentOf,
     canceled: () => canceled,
     startJobTimer(limitMs) {
       timer = new CancellationScope();
@@ -55,7 +71,7 @@ export function watchInterruptions(): Interruptions {
       timer = undefined;
       if (current?.kind === 'job_timeout') current = undefined;
     },
-    async guard(work, limit) {
+    async guard(work, { limit, endedBy } = {}) {
       const scope = new CancellationScope();
       let limitHit: Interruption | undefined;
       let done = false;
@@ -65,15 +81,18 @@ export function watchInterruptions(): Interruptions {
       );
       if (limit !== undefined) {
         void scope
-          .run(() => sleep(limit.ms, { summary: 'time limit of the script' }))
+          .run(() => sleep(limit.ms, { summary: limit.summary ?? 'time limit of the script' }))
           .then(
             () => (limitHit = limit.interruption),
             () => undefined,
           );
       }
-      await Promise.race([finished, condition(() => current !== undefined || limitHit !== undefined || done)]);
+      await Promise.race([
+        finished,
+        condition(() => currentOf(endedBy) !== undefined || limitHit !== undefined || done),
+      ]);
       scope.cancel();
-      return done ? undefined : (current ?? limitHit);
+      return done ? undefined : (currentOf(endedBy) ?? limitHit);
     },
     settle() {
       current = undefined;

@@ -33,6 +33,11 @@ function moved(): FilesResult {
   return { ok: true, text: '', startedAtMs: now, finishedAtMs: now, attempts: 1 };
 }
 
+async function cancelled(): Promise<never> {
+  await Context.current().cancelled;
+  throw new CancelledFailure('unreachable');
+}
+
 async function stateOf(job: FakeJob): Promise<string> {
   return (await job.status()).state;
 }
@@ -173,7 +178,26 @@ describe('a script that fails', () => {
   });
 });
 
+const BEFORE_THE_SCRIPT = {
+  source: { repo: 'https://git.example.com/group/project.git' },
+  cache: { key: 'k', paths: ['c'], when: 'always' },
+  after_script: ['true'],
+  artifacts: { paths: ['x'], when: 'always' },
+};
+
+function scriptsOf(job: FakeJob): string[] {
+  return job.calls.filter(({ activity }) => activity === 'runStep').map(({ input }) => (input as StepInput).step);
+}
+
 describe('a time limit', () => {
+  it('that is over while the cache comes ends the job before its script', async () => {
+    const job = await world.start({ ...BEFORE_THE_SCRIPT, timeout: '1s' }, { restoreCache: cancelled });
+
+    expect(await job.result()).toMatchObject({ state: 'failed', failureReason: 'job_execution_timeout' });
+    expect(scriptsOf(job)).toEqual(['get_sources']);
+    expect(job.names()).not.toContain('uploadArtifacts');
+  });
+
   it('stops the script, still runs after_script, and fails the job', async () => {
     const job = await world.start({ timeout: '1s', after_script: ['true'] }, stoppable());
 
@@ -228,11 +252,6 @@ describe('a time limit', () => {
 });
 
 describe('cancel', () => {
-  const cancelled = async () => {
-    await Context.current().cancelled;
-    throw new CancelledFailure('unreachable');
-  };
-
   it('while it waits for a machine ends the job without one', async () => {
     const job = await world.start({}, { provisionMachine: cancelled });
     await until('provisioning', () => job.calls.length > 0);
@@ -305,6 +324,37 @@ describe('cancel', () => {
       ['after_script', 'success'],
       ['upload_artifacts', 'success'],
     ]);
+  });
+
+  it.each(['runStep', 'restoreCache'] as const)('before the script (%s) ends all there is', async (activity) => {
+    const steps = stoppable();
+    const job = await world.start(BEFORE_THE_SCRIPT, {
+      restoreCache: cancelled,
+      runStep: (input) => (activity === 'runStep' ? steps.runStep(input) : Promise.resolve(exited(0))),
+      stopStep: steps.stopStep,
+    });
+    await until('what it is canceled in', () => job.names().includes(activity));
+    await job.handle.cancel();
+
+    expect(await job.result()).toMatchObject({ state: 'canceled', failureReason: 'job_canceled' });
+    await job.handle.result().catch(() => undefined);
+    expect(scriptsOf(job)).toEqual(['get_sources']);
+    expect(job.names()).not.toEqual(expect.arrayContaining(['saveCache']));
+    expect(job.names()).not.toEqual(expect.arrayContaining(['uploadArtifacts']));
+    expect(job.names()).toContain('releaseMachine');
+    expect(job.trace()).not.toContain('script canceled');
+  });
+
+  it('does not wait for a worker that is lost with the files it moved', async () => {
+    let return_: () => void = () => undefined;
+    const lost = new Promise<void>((resolve) => (return_ = resolve));
+    const job = await world.start(BEFORE_THE_SCRIPT, { restoreCache: () => lost.then(moved) });
+    await until('the cache', () => job.names().includes('restoreCache'));
+    await job.handle.cancel();
+
+    expect((await job.result()).state).toBe('canceled');
+    expect((await job.status()).steps.find(({ name }) => name === 'restore_cache')?.state).toBe('canceled');
+    return_();
   });
 
   it('twice is once', async () => {
@@ -440,9 +490,9 @@ describe('an activity that fails for good', () => {
 
   it('(runStep) takes the trace that waits for its output with it', async () => {
     const job = await world.start(
-      {},
+      { source: { repo: 'https://git.example.com/group/project.git' } },
       {
-        runStep: broken,
+        runStep: ({ step }) => (step === 'get_sources' ? Promise.resolve(exited(0)) : broken()),
         streamTrace: async () => {
           await Context.current().cancelled;
           throw new CancelledFailure('unreachable');

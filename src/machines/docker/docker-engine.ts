@@ -132,7 +132,7 @@ export function createDockerEngine(deps: {
           const container = containerOf(machine, role);
           await assertThere(container, signal);
           const place = await unpackPlace(docker, container, { directory, buildsDirectory });
-          await extract(place, directory, tar).catch(async (error: unknown) => {
+          await extract(place, directory, tar, signal ?? never).catch(async (error: unknown) => {
             if (isNotFound(error)) await assertThere(place, signal);
             throw error;
           });
@@ -191,18 +191,27 @@ export function createDockerEngine(deps: {
   };
 }
 
-async function extract(container: Docker.Container, directory: string, tar: Readable): Promise<void> {
-  await container.putArchive(await directoriesArchive([directory]), { path: '/' });
+async function extract(
+  container: Docker.Container,
+  directory: string,
+  tar: Readable,
+  signal: AbortSignal,
+): Promise<void> {
   // The client reads the stream and does not hear of its end by an error: the request would stay open for ever.
   const broken = new AbortController();
+  const abortSignal = AbortSignal.any([broken.signal, signal]);
   let cause: Error | undefined;
   tar.once('error', (error) => {
     cause = error;
     broken.abort();
   });
   try {
-    await container.putArchive(tar, { path: directory, abortSignal: broken.signal });
+    await container.putArchive(await directoriesArchive([directory]), { path: '/', abortSignal });
+    await container.putArchive(tar, { path: directory, abortSignal });
   } catch (error) {
     throw cause ?? error;
+  } finally {
+    // Nobody else lets go of what it is read from.
+    tar.destroy();
   }
 }

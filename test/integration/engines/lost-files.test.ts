@@ -3,6 +3,7 @@ import { Readable } from 'node:stream';
 import { pack } from 'tar-stream';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { bareEngine, requestFor } from '../../support/bare-engine.js';
+import { until } from '../../support/processes.js';
 import { docker, ensureTestImage, removeAll } from '../../support/stack.js';
 
 const ENGINE = `t-${randomBytes(4).toString('hex')}`;
@@ -43,6 +44,20 @@ describe('files of a machine', () => {
     );
 
     await expect(engine.extract(machine, 'build', '/builds/p', emptyTar(), {})).rejects.toMatchObject(GONE);
+    await engine.release(machine, {});
+  });
+
+  it('are given up at once when they are no longer wanted, though what they come from says nothing', async () => {
+    const { machine } = await engine.acquire(requestFor(engine.installation, 'job/3'), {});
+    const silent = Readable.from(pack());
+    const unwanted = new AbortController();
+    const unpacking = engine.extract(machine, 'build', '/builds/p', silent, { signal: unwanted.signal });
+    unpacking.catch(() => undefined);
+    await until('the engine to read', () => silent.readableFlowing !== null);
+    unwanted.abort(new Error('no longer wanted'));
+
+    await expect(unpacking).rejects.toThrow('no longer wanted');
+    expect(silent.destroyed).toBe(true);
     await engine.release(machine, {});
   });
 });

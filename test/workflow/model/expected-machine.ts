@@ -9,6 +9,8 @@ type FilesStep = 'restore_cache' | 'fetch' | 'download_artifacts' | 'archive_cac
 export class ExpectedMachine {
   /** Its steps could be served to the end. */
   private served = true;
+  /** What ends the job before that leaves nothing to clean up and nothing to keep. */
+  private scriptBegan = false;
 
   private readonly course: ExpectedCourse;
   private readonly attempt: number;
@@ -28,9 +30,10 @@ export class ExpectedMachine {
     const { history } = course;
     const prepared = this.prepare();
     let verdict = prepared;
+    this.scriptBegan = prepared === SUCCESS && course.ending === undefined;
     if (verdict === SUCCESS) verdict = this.runStep('step_script', plan.step_script);
     if (verdict === SUCCESS && history.secondStep) verdict = this.runStep('step_release', plan.step_release);
-    if (prepared === SUCCESS && history.afterScript && !course.isEndedForGood()) {
+    if (prepared === SUCCESS && history.afterScript && !this.isEndedForGood()) {
       course.ending = undefined;
       const after = this.runStep('after_script', plan.after_script);
       if (after === LOST) verdict = worse(verdict, LOST);
@@ -55,14 +58,9 @@ export class ExpectedMachine {
     const { history } = course;
     let verdict = history.sources ? this.runStep('get_sources', plan.get_sources) : SUCCESS;
     if (verdict === SUCCESS && history.cache) verdict = this.moveFiles('restore_cache');
-    if (verdict !== SUCCESS || !history.dependencies) return verdict;
-    // What is fetched from the coordinator is given up at once when the job is ended.
-    const before = course.verdictOfEnding();
-    if (before !== undefined) return before;
-    verdict = this.moveFiles('fetch');
-    const meanwhile = course.verdictOfEnding();
-    if (meanwhile !== undefined) return meanwhile;
-    return verdict === SUCCESS ? this.moveFiles('download_artifacts') : verdict;
+    if (verdict === SUCCESS && history.dependencies) verdict = this.moveFiles('fetch');
+    if (verdict === SUCCESS && history.dependencies) verdict = this.moveFiles('download_artifacts');
+    return verdict;
   }
 
   private runStep(name: ContainerStep, { end, onStop }: StepPlan): Verdict {
@@ -93,9 +91,20 @@ export class ExpectedMachine {
     return end === 'exit 3' ? failed('script_failure', 3) : SUCCESS;
   }
 
+  /** Files are moved for as long as nothing ends the job. */
   private moveFiles(name: FilesStep): Verdict {
-    this.course.call(this.attempt, name);
-    return verdictOfFiles(this.plan[name]);
+    const { course } = this;
+    const ended = () => (this.isEndedForGood() ? course.verdictOfEnding() : undefined);
+    const before = ended();
+    if (before !== undefined) return before;
+    course.call(this.attempt, name);
+    const end = this.plan[name];
+    if (ended() === undefined && end === 'longer than the job') course.raise('job limit');
+    return ended() ?? verdictOfFiles(end);
+  }
+
+  private isEndedForGood(): boolean {
+    return this.course.isEndedForGood() || (!this.scriptBegan && this.course.ending !== undefined);
   }
 
   /** Cache and artifacts, as far as there is a machine to take them from. */
@@ -103,13 +112,15 @@ export class ExpectedMachine {
     const { course, plan } = this;
     const { cache, artifacts } = course.history;
     const succeeded = script === SUCCESS;
-    if (course.isEndedForGood()) return succeeded ? (course.verdictOfEnding() ?? SUCCESS) : script;
+    if (this.isEndedForGood()) return succeeded ? (course.verdictOfEnding() ?? SUCCESS) : script;
     if (script.failureReason === 'runner_system_failure') return script;
     if (!this.served) return succeeded && (cache || artifacts) ? LOST : script;
+    course.ending = undefined;
     let verdict = script;
     if (cache) verdict = worse(verdict, this.moveFiles('archive_cache'));
     if (artifacts) {
       verdict = worse(verdict, this.moveFiles('upload_artifacts'));
+      if (this.isEndedForGood()) return verdict;
       if (plan.upload_artifacts === 'ok' || plan.upload_artifacts === 'retried') course.artifacts = true;
       if (plan.upload_artifacts === 'not ok') course.artifacts = false;
     }

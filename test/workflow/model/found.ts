@@ -92,6 +92,47 @@ export const FOUND: Found[] = [
     ends: { state: 'failed', failureReason: 'job_execution_timeout', told: 'failed', machines: [1] },
   },
   {
+    name: 'a cancel while its cache comes ends a job that has not begun: no script, no after_script, nothing kept',
+    history: plain({ cache: true, afterScript: true, artifacts: true, events: [first('restore_cache', 'cancel')] }),
+    ends: { state: 'canceled', failureReason: 'job_canceled', machines: [1] },
+  },
+  {
+    name: 'a cancel while archives of other jobs are unpacked does the same',
+    history: plain({
+      coordinator: true,
+      dependencies: true,
+      afterScript: true,
+      artifacts: true,
+      events: [first('download_artifacts', 'coordinator cancels')],
+    }),
+    ends: { state: 'canceled', failureReason: 'job_canceled', told: 'canceled', machines: [1] },
+  },
+  {
+    name: 'a job whose time is over while its cache comes has no script to clean up after',
+    history: plain({ cache: true, afterScript: true, artifacts: true }, { restore_cache: 'longer than the job' }),
+    ends: { state: 'failed', failureReason: 'job_execution_timeout', machines: [1] },
+  },
+  {
+    name: 'a coordinator’s job whose time is over while its files are kept is told so',
+    history: plain({ coordinator: true, cache: true, artifacts: true }, { archive_cache: 'longer than the job' }),
+    ends: { state: 'failed', failureReason: 'job_execution_timeout', told: 'failed', machines: [1] },
+  },
+  {
+    name: 'a coordinator that gives a job up while its files are kept ends that',
+    history: plain({
+      coordinator: true,
+      cache: true,
+      artifacts: true,
+      events: [first('archive_cache', 'coordinator aborts')],
+    }),
+    ends: { state: 'canceled', failureReason: 'job_canceled', machines: [1] },
+  },
+  {
+    name: 'a cancel while files are kept comes too late to keep them away',
+    history: plain({ cache: true, artifacts: true, events: [first('archive_cache', 'cancel')] }),
+    ends: { state: 'success', failureReason: null, machines: [1] },
+  },
+  {
     name: 'a cancel is a cancel, also when the machine’s making breaks under it',
     history: plain({ events: [first('provision', 'cancel')] }, { provision: 'broken' }),
     ends: { state: 'canceled', failureReason: 'job_canceled', machines: [] },

@@ -21,7 +21,8 @@ export interface StepPlan {
   onStop: StopEnd;
 }
 
-export type FilesEnd = 'ok' | 'not ok' | 'broken' | 'retried';
+/** `longer than the job`: of those that keep files only with a coordinator, since nothing ends them in a job of our own. */
+export type FilesEnd = 'ok' | 'not ok' | 'broken' | 'retried' | 'longer than the job';
 
 export interface MachinePlan {
   /** `half way`: the first delivery dies when the machine is half made. `ready anyway`: it does not hear of a cancel. */
@@ -97,7 +98,8 @@ function mostly<T>(weight: number, usual: T, ...others: T[]): fc.Arbitrary<T> {
   return fc.oneof({ weight, arbitrary: fc.constant(usual) }, { weight: 1, arbitrary: fc.constantFrom(...others) });
 }
 
-const filesEnd = mostly<FilesEnd>(8, 'ok', 'not ok', 'broken', 'retried');
+const filesIn = mostly<FilesEnd>(12, 'ok', 'not ok', 'broken', 'retried', 'longer than the job');
+const filesOut = mostly<FilesEnd>(8, 'ok', 'not ok', 'broken', 'retried');
 
 function stepPlan(usual: fc.Arbitrary<StepEnd>): fc.Arbitrary<StepPlan> {
   return fc.record({ end: usual, onStop: mostly<StopEnd>(2, 'stopped', 'exit 0', 'exit 143', 'broken') });
@@ -125,14 +127,14 @@ const machinePlan: fc.Arbitrary<MachinePlan> = fc.record({
   ),
   // There is no limit for it alone.
   get_sources: stepPlan(mostly<StepEnd>(8, 'exit 0', ...ANY_END.filter((end) => end !== 'longer than its limit'))),
-  restore_cache: filesEnd,
-  fetch: filesEnd,
-  download_artifacts: filesEnd,
+  restore_cache: filesIn,
+  fetch: filesIn,
+  download_artifacts: filesIn,
   step_script: stepPlan(mostly<StepEnd>(1, 'exit 0', ...ANY_END)),
   step_release: stepPlan(mostly<StepEnd>(2, 'exit 0', ...ANY_END)),
   after_script: stepPlan(mostly<StepEnd>(2, 'exit 0', ...ANY_END)),
-  archive_cache: filesEnd,
-  upload_artifacts: filesEnd,
+  archive_cache: filesOut,
+  upload_artifacts: filesOut,
 });
 
 const event: fc.Arbitrary<JobEvent> = fc.record({
@@ -218,9 +220,13 @@ export function hasLimit(history: JobHistory, attempt: number, step: 'script' | 
 }
 
 export function hasJobLimit({ machines }: JobHistory): boolean {
-  return machines.some((plan) =>
-    [plan.get_sources, plan.step_script, plan.step_release, plan.after_script].some(
-      ({ end }) => end === 'longer than the job',
-    ),
-  );
+  return machines.some((plan) => [...stepsOf(plan), ...filesOf(plan)].includes('longer than the job'));
+}
+
+function stepsOf(plan: MachinePlan): StepEnd[] {
+  return [plan.get_sources, plan.step_script, plan.step_release, plan.after_script].map(({ end }) => end);
+}
+
+function filesOf(plan: MachinePlan): FilesEnd[] {
+  return [plan.restore_cache, plan.fetch, plan.download_artifacts, plan.archive_cache, plan.upload_artifacts];
 }

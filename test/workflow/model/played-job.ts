@@ -256,9 +256,11 @@ export function playJob(history: JobHistory): Played {
     asked(attempt, step);
     const canceled = (await arrive(attempt, step)) && (await isCanceled());
     if (canceled) return await obey();
-    const result = filesEnd(planOf(attempt)[step]);
     checkTime(attempt, undefined);
-    return result;
+    const end = planOf(attempt)[step];
+    if (end !== 'longer than the job') return filesEnd(end);
+    jobLimitSpent.add(attempt);
+    return await obey();
   }
 
   return {
@@ -330,7 +332,7 @@ function stopEndOf({ onStop }: StepPlan): StepResult {
   return { kind: 'stopped', startedAtMs: Date.now(), finishedAtMs: Date.now(), attempts: 1 };
 }
 
-function filesEnd(end: FilesEnd): FilesResult {
+function filesEnd(end: Exclude<FilesEnd, 'longer than the job'>): FilesResult {
   if (end === 'broken') throw ApplicationFailure.nonRetryable('the disk is gone');
   if (end === 'retried' && Context.current().info.attempt === 1) throw new Error('the store is busy');
   const now = Date.now();
