@@ -43,21 +43,22 @@ type World = ReturnType<typeof createWorld>;
 /** One process: it dies at its `lives`-th step outwards, and takes no step after that. */
 function startProcess(
   world: World,
-  given: { lives?: number; answer?: UpdateJobOutcome; read?: IntakeDeps['read'] } = {},
+  given: { lives?: number; answer?: UpdateJobOutcome; read?: IntakeDeps['read']; mistaken?: boolean } = {},
 ) {
-  let left = given.lives ?? Number.POSITIVE_INFINITY;
+  let lives = given.lives ?? Number.POSITIVE_INFINITY;
+  const left: string[] = [];
   let inFlight = 0;
   let die: (() => void) | undefined;
   const dead = new Promise<void>((resolve) => (die = resolve));
 
   /** The step is done, or not, and the process is gone before it hears of it. */
   async function step<T>(work: () => Promise<T>): Promise<T> {
-    left -= 1;
-    if (left < 0) return await new Promise<T>(() => undefined);
+    lives -= 1;
+    if (lives < 0) return await new Promise<T>(() => undefined);
     inFlight += 1;
     const result = await work();
     inFlight -= 1;
-    if (left > 0) return result;
+    if (lives > 0) return result;
     // What was under way with the disk beside this step ends one way or the other before the next process begins.
     if (inFlight === 0) die?.();
     return await new Promise<T>(() => undefined);
@@ -72,6 +73,7 @@ function startProcess(
     updateJob: (update) =>
       step(() => {
         world.updates.push({ id, update });
+        if (given.mistaken === true) throw new TypeError('a mistake of ours');
         return Promise.resolve(given.answer ?? { kind: 'accepted', jobStatus: 'running' });
       }),
     patchTrace: ({ bytes }) =>
@@ -82,7 +84,7 @@ function startProcess(
   });
   const intake: Intake = createIntake({
     entry: 'main',
-    spool: createSpool(store, RING, 'main', () => 1),
+    spool: { ...createSpool(store, RING, 'main', () => 1), leave: (key) => void left.push(key) },
     read: given.read ?? readJob,
     client: { job: ({ id }) => api(id) as JobApi },
     startWorkflow: ({ jobId }) =>
@@ -97,7 +99,7 @@ function startProcess(
     logger: silentLogger,
     silenceLimitMs: 60_000,
   });
-  return { intake, dead };
+  return { intake, dead, left };
 }
 
 function readJob(raw: Buffer): Extract<ReadPayload, { kind: 'job' }> {
@@ -185,6 +187,18 @@ describe('a job from GitLab', () => {
       { numRuns: 60 },
     );
   }, 30_000);
+
+  it('that cannot be passed on is left to whoever looks next', async () => {
+    const world = createWorld();
+    const { intake, left } = startProcess(world, {
+      mistaken: true,
+    });
+
+    await intake.take(raw(1));
+    await intake.stop(1_000);
+
+    expect(await world.store.list('spool')).toEqual(left);
+  });
 
   it('is passed on even when it cannot be spooled', async () => {
     const world = createWorld();
@@ -276,6 +290,22 @@ describe('what cannot be run', () => {
     expect(final).toMatchObject({ state: 'failed', failureReason: 'runner_unsupported' });
     expect(final?.output?.bytesize).toBe(Buffer.byteLength(world.logs.get(9)!));
     expect(await world.store.list('spool')).toEqual([]);
+  });
+
+  it.each<[Extract<ReadPayload, { kind: 'refused' }>['reason'], string]>([
+    ['runner_unsupported', 'ERROR: Job failed: no'],
+    ['runner_configuration_error', 'ERROR: Job failed: no'],
+    ['runner_system_failure', 'ERROR: Job failed (system failure): no'],
+  ])('for %s has the last line that GitLab’s runner would write: %s', async (reason, line) => {
+    const world = createWorld();
+    const { intake } = startProcess(world, {
+      read: () => ({ kind: 'refused', job: { id: 9, token: 't' }, reason, message: 'no', failureReasons: [reason] }),
+    });
+
+    await intake.take(Buffer.from('{}'));
+    await intake.stop(1_000);
+
+    expect(world.logs.get(9)).toContain(line);
   });
 
   it('is dropped when not even its id can be read, and the next job comes through', async () => {

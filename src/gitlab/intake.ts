@@ -3,7 +3,7 @@ import type { FailureReason } from '../contracts/names.js';
 import type { JobSpec } from '../contracts/job-spec.js';
 import type { Logger } from '../telemetry/logger.js';
 import { createChecksum } from '../trace/checksum.js';
-import { errorLine } from '../trace/format.js';
+import { finalLine } from '../trace/format.js';
 import { createBackoff } from './backoff.js';
 import type { GitlabClient, JobCredentials } from './client.js';
 import type { Clock } from './clock.js';
@@ -51,7 +51,7 @@ export interface Intake {
   recover(): Promise<void>;
   /** Jobs that will want a machine and are not yet with Temporal. */
   inHand(): number;
-  /** Gives what is under way some time; the rest stays in the spool for the next start. */
+  /** Gives what is under way some time; the rest stays in the spool for whoever looks next: another worker, or the next start. */
   stop(patienceMs: number): Promise<void>;
 }
 
@@ -70,11 +70,16 @@ export function createIntake(deps: IntakeDeps): Intake {
   const running = new Set<Promise<void>>();
   let inHand = 0;
 
-  function inBackground(work: () => Promise<void>): void {
+  /** @param key undefined: it is in no spool */
+  function inBackground(key: string | undefined, work: () => Promise<void>): void {
     const run = work()
       .catch((error: unknown) => {
-        if (!stopping.signal.aborted) {
-          logger.error({ entry, error }, 'A job could not be passed on; it stays in the spool for the next start');
+        if (stopping.signal.aborted) return;
+        if (key === undefined)
+          logger.error({ entry, error }, 'A job that is in no spool could not be passed on: it is lost');
+        else {
+          spool.leave(key);
+          logger.error({ entry, key, error }, 'A job could not be passed on; it stays in the spool and is tried again');
         }
       })
       .finally(() => running.delete(run));
@@ -186,11 +191,11 @@ export function createIntake(deps: IntakeDeps): Intake {
         logger.error({ entry, error }, 'A job could not be spooled; it is passed on without');
         return undefined;
       });
-      inBackground(() => passOn(key, raw));
+      inBackground(key, () => passOn(key, raw));
     },
     async recover() {
       for (const key of await spool.list()) {
-        inBackground(async () => {
+        inBackground(key, async () => {
           const raw = await spool.read(key);
           if (raw === undefined) return;
           logger.info({ entry, key }, 'Going on with a job from the spool');
@@ -207,17 +212,12 @@ export function createIntake(deps: IntakeDeps): Intake {
   };
 }
 
-function refusalSource({
-  reason,
-  message,
-  exitCode = null,
-}: Omit<Refusal, 'exitCode'> & { exitCode?: number | null }): JobSource {
-  const words = reason === 'job_canceled' ? message : `(system failure): ${message}`;
-  const text = Buffer.from(errorLine(`Job failed${reason === 'job_canceled' ? ':' : ''} ${words}`));
+function refusalSource({ reason, message, exitCode }: Refusal): JobSource {
+  const state = reason === 'job_canceled' ? 'canceled' : 'failed';
+  const report = { state, failureReason: reason, exitCode: exitCode ?? null } as const;
+  const text = Buffer.from(finalLine({ kind: state, reason, exitCode: report.exitCode, message }));
   const checksum = createChecksum();
   checksum.update(text);
-  const state = reason === 'job_canceled' ? 'canceled' : 'failed';
-  const report = { state, failureReason: reason, exitCode } as const;
   return {
     size: () => Promise.resolve(text.length),
     read: (start, end) => Promise.resolve(text.subarray(start, end)),

@@ -20,6 +20,8 @@ export interface Spool {
   /** Oldest first. */
   list(): Promise<string[]>;
   remove(key: string): Promise<void>;
+  /** It could not be passed on now: whoever looks next may go on with it. */
+  leave(key: string): void;
 }
 
 /** @param entry name of the `gitlab[]` entry: its URL and token must be known to go on */
@@ -38,5 +40,6 @@ export function createSpool(store: Store, seal: Seal, entry: string, now: () => 
     },
     list: () => store.list(prefix),
     remove: (key) => store.remove(key),
+    leave: () => undefined,
   };
 }

@@ -17,6 +17,7 @@ function setup() {
     read: (key) => Promise.resolve(entries.get(key)),
     list: () => (state.away ? Promise.reject(new Error('away')) : Promise.resolve([...entries.keys()])),
     remove: (key) => Promise.resolve(void entries.delete(key)),
+    leave: () => undefined,
   };
   let wake: (() => void) | undefined;
   const clock: Clock = {
@@ -70,6 +71,17 @@ it('leaves alone what this process itself is passing on, however long that takes
   await after(3_600_000);
 
   expect(state.found).toEqual([]);
+});
+
+it('tries again what this process could not pass on', async () => {
+  const { state, own, watch, after } = setup();
+  await watch.start();
+  const key = await own.put(Buffer.from('on its way'));
+  await after(10_000);
+  own.leave(key);
+  await after(30_000);
+
+  expect(state.found).toEqual([key]);
 });
 
 it('looks again when the store was away at the start, and no more after the stop', async () => {

@@ -38,6 +38,10 @@ export function lookAgain(spool: Spool, clock: Pick<Clock, 'now'>): Spool {
       await spool.remove(key);
       inHand.delete(key);
     },
+    leave(key) {
+      spool.leave(key);
+      inHand.delete(key);
+    },
   };
 }
 
