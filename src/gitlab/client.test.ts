@@ -245,6 +245,15 @@ describe('PATCH trace', () => {
     expect(await patch(api)).toEqual(expected);
   });
 
+  it.each([400, 403, 404, 409, 416, 429, 500])(
+    'hears that the job is to be canceled, whatever the code (%i)',
+    async (status) => {
+      const api = await open(() => ({ status, headers: { 'job-status': 'canceling', range: '0-42' } }));
+
+      expect(await patch(api)).toMatchObject({ jobStatus: 'canceling' });
+    },
+  );
+
   it.each(['created', 'pending', 'preparing', 'waiting_for_resource'])(
     'a 403 that says "%s" is passing: a database replica lags',
     async (status) => {
@@ -320,6 +329,15 @@ describe('PUT job', () => {
       const api = await open(() => ({ status, headers: { 'job-status': 'failed' } }));
 
       expect(await api.job(JOB).updateJob({ state: 'success' })).toEqual({ kind: 'refused', jobStatus: 'failed' });
+    },
+  );
+
+  it.each([200, 202, 400, 403, 409, 412, 429, 500])(
+    'hears from a sign of life that the job is to be canceled, whatever the code (%i)',
+    async (status) => {
+      const api = await open(() => ({ status, headers: { 'job-status': 'canceling' } }));
+
+      expect(await api.job(JOB).updateJob({ state: 'running' })).toMatchObject({ jobStatus: 'canceling' });
     },
   );
 

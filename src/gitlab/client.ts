@@ -12,6 +12,7 @@ import {
   type PatchTraceOutcome,
   type RequestJobOutcome,
   type ResetTokenOutcome,
+  type Said,
   type Unavailable,
   type UpdateJobOutcome,
   type UploadArtifactOutcome,
@@ -188,17 +189,18 @@ function jobApi(
       if (answer.kind === 'broken') return unavailable(answer);
       const said = saidBy(answer);
       if (isEnded(said.jobStatus)) return { kind: 'refused', jobStatus: said.jobStatus };
+      const status = statusOf(said);
       switch (answer.status) {
         case 202:
           return { kind: 'accepted', ...said };
         case 416:
-          return { kind: 'misplaced', size: sizeOfRange(headerOf(answer.headers, 'range')) ?? null };
+          return { kind: 'misplaced', size: sizeOfRange(headerOf(answer.headers, 'range')) ?? null, ...status };
         case 403:
           return outcomeOfForbidden(said.jobStatus);
         case 404:
-          return { kind: 'unknown' };
+          return { kind: 'unknown', ...status };
         default:
-          return unavailable(answer);
+          return { ...unavailable(answer), ...status };
       }
     },
 
@@ -226,13 +228,17 @@ function jobApi(
         case 404:
           return { kind: 'unknown' };
         default:
-          return unavailable(answer);
+          return { ...unavailable(answer), ...statusOf(said) };
       }
     },
 
     downloadArtifact: (how, signal) => openArchive(http, { id, token }, how, signal),
     uploadArtifact: (artifact, signal) => sendArtifact(http, { id, token }, artifact, signal),
   };
+}
+
+function statusOf({ jobStatus }: Said): { jobStatus?: string } {
+  return jobStatus === null ? {} : { jobStatus };
 }
 
 /** gitlab-protocol section 1.1. One that is a job, but none that can be run, is for the intake to refuse. */

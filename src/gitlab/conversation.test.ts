@@ -337,6 +337,31 @@ describe('while the job runs', () => {
     expect(gitlab.log()).toEqual(job.whole);
   });
 
+  it.each<PatchTraceOutcome>([
+    { kind: 'misplaced', size: 1, jobStatus: 'canceling' },
+    { kind: 'unknown', jobStatus: 'canceling' },
+    { kind: 'unavailable', reason: 'status 500', answered: false, jobStatus: 'canceling' },
+  ])('hears of a cancel in an answer to its log that is none: %j', async (answer) => {
+    const gitlab = modelOfGitlab();
+    const clock = virtualClock();
+    gitlab.api.patchTrace = () => Promise.resolve(answer);
+
+    const outcome = await run(gitlab, growingJob([Buffer.from('log'), Buffer.from('!')], clock).source, clock);
+
+    expect(outcome).toMatchObject({ kind: 'cancelRequested' });
+  });
+
+  it('hears of a cancel in an answer to its sign of life that is none', async () => {
+    const gitlab = modelOfGitlab();
+    const clock = virtualClock();
+    gitlab.api.updateJob = () =>
+      Promise.resolve({ kind: 'unavailable', reason: 'status 409', answered: true, jobStatus: 'canceling' });
+    const job = growingJob([Buffer.from('log')], clock);
+    const silent: JobSource = { ...job.source, size: () => Promise.resolve(0), end: () => Promise.resolve(undefined) };
+
+    expect(await run(gitlab, silent, clock)).toMatchObject({ kind: 'cancelRequested' });
+  });
+
   it('lives through a 403 with a status before running', async () => {
     const gitlab = modelOfGitlab();
     gitlab.set('pending');

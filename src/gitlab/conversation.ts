@@ -115,10 +115,10 @@ function createTalk(deps: ConversationDeps, input: ConversationInput, progress: 
     return delayMs;
   }
 
-  /** @returns what ends the running phase */
-  function verdict(said: Said): Running | undefined {
-    if (isEnded(said.jobStatus)) return { kind: 'aborted', coordinatorState: said.jobStatus };
-    if (said.jobStatus === 'canceling' && !input.cancelAcknowledged) {
+  /** @returns what ends the running phase; a wish to cancel counts with any answer */
+  function verdict({ jobStatus = null }: { jobStatus?: string | null }): Running | undefined {
+    if (isEnded(jobStatus)) return { kind: 'aborted', coordinatorState: jobStatus };
+    if (jobStatus === 'canceling' && !input.cancelAcknowledged) {
       return { kind: 'cancelRequested', offset: sender.offset };
     }
     return undefined;
@@ -140,15 +140,15 @@ function createTalk(deps: ConversationDeps, input: ConversationInput, progress: 
         heard();
         // Not a chunk that was taken: the right one may follow at once.
         sendAtMs = clock.now();
-        return undefined;
+        return verdict(outcome);
       case 'refused':
         return { kind: 'aborted', coordinatorState: outcome.jobStatus };
       case 'unknown':
         sendAtMs = clock.now() + failed({ kind: 'unavailable', reason: 'status 404', answered: true });
-        return undefined;
+        return verdict(outcome);
       case 'unavailable':
         sendAtMs = clock.now() + failed(outcome);
-        return undefined;
+        return verdict(outcome);
     }
   }
 
@@ -168,7 +168,7 @@ function createTalk(deps: ConversationDeps, input: ConversationInput, progress: 
       case 'unavailable':
         // As if it had been taken, but for the back-off: the next sign is due when that is over.
         quietSinceMs = clock.now() - KEEP_ALIVE_MS + failed(outcome);
-        return undefined;
+        return verdict(outcome);
     }
   }
 

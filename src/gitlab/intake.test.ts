@@ -3,6 +3,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:f
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { until } from '../../test/support/processes.js';
 import { parseKeyRing } from '../codec/key-ring.js';
 import { createDirectoryStore } from '../store/directory-store.js';
 import type { Store } from '../store/store.js';
@@ -256,6 +257,20 @@ describe('a job from GitLab', () => {
       }
     },
   );
+});
+
+it('is not run when the answer that is none says that it is to be canceled', async () => {
+  const world = createWorld();
+  const { intake } = startProcess(world, {
+    answer: { kind: 'unavailable', reason: 'status 409', answered: true, jobStatus: 'canceling' },
+  });
+
+  await intake.take(raw(1));
+  await until('the final status', () => world.updates.length > 1);
+  await intake.stop(0);
+
+  expect(world.started.size).toBe(0);
+  expect(world.updates[1]?.update).toMatchObject({ state: 'failed' });
 });
 
 it('does not end a job that runs already, should GitLab hand it over again while it is being cancelled', async () => {

@@ -139,12 +139,12 @@ export function createIntake(deps: IntakeDeps): Intake {
       case 'waiting':
       case 'resend':
         if (isEnded(outcome.jobStatus)) return false;
-        if (outcome.jobStatus !== 'canceling') return true;
-        await refuse(job, { reason: 'job_canceled', message: 'canceled', failureReasons });
-        return false;
+        break;
       case 'unavailable':
-        return true;
     }
+    if (outcome.jobStatus !== 'canceling') return true;
+    await refuse(job, { reason: 'job_canceled', message: 'canceled', failureReasons });
+    return false;
   }
 
   /** The end of a job that never became one of ours: one line of log and the final status. */

@@ -10,6 +10,8 @@ export interface Unavailable {
   retryAfterMs?: number;
   /** It answered, so it is there: its silence is not growing. */
   answered: boolean;
+  /** What the job is, where the answer says so all the same: it counts whatever the code (gitlab-protocol section 1.6). */
+  jobStatus?: string;
 }
 
 /** The job is not, or no longer, ours to report on. `jobStatus`: what GitLab says it is; null when it does not say. */
@@ -52,10 +54,10 @@ export type RequestJobOutcome =
 export type PatchTraceOutcome =
   | ({ kind: 'accepted' } & Said)
   /** The server's log ends elsewhere: at `size`. */
-  | { kind: 'misplaced'; size: number | null }
+  | { kind: 'misplaced'; size: number | null; jobStatus?: string }
   | Refused
   /** 404: passing in the middle of a job, an answer at its end. */
-  | { kind: 'unknown' }
+  | { kind: 'unknown'; jobStatus?: string }
   | Unavailable;
 
 export type UpdateJobOutcome =
@@ -103,7 +105,8 @@ export function isEnded(jobStatus: string | null): boolean {
 /** 403 of a job's endpoint: an end, unless the status says that the job has not even begun (or runs). */
 export function outcomeOfForbidden(jobStatus: string | null): Refused | Unavailable {
   if (jobStatus !== null && (BEFORE_EXECUTION.has(jobStatus) || jobStatus === 'running' || jobStatus === 'canceling')) {
-    return { kind: 'unavailable', reason: `403, but the job is "${jobStatus}": a lagging replica`, answered: true };
+    const reason = `403, but the job is "${jobStatus}": a lagging replica`;
+    return { kind: 'unavailable', reason, answered: true, jobStatus };
   }
   return { kind: 'refused', jobStatus };
 }

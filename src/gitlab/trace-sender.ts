@@ -13,9 +13,9 @@ export type SendOutcome =
   | { kind: 'idle' }
   | ({ kind: 'sent'; bytes: number } & Said)
   /** The server's log ends elsewhere than we thought; the next send begins there. */
-  | { kind: 'realigned' }
+  | { kind: 'realigned'; jobStatus?: string }
   | { kind: 'refused'; jobStatus: string | null }
-  | { kind: 'unknown' }
+  | { kind: 'unknown'; jobStatus?: string }
   | Unavailable;
 
 /**
@@ -62,13 +62,16 @@ export function createTraceSender(job: Pick<JobApi, 'patchTrace'>, startOffset =
           offset += bytes.length;
           confirmed = true;
           return { ...outcome, kind: 'sent', bytes: bytes.length };
-        case 'misplaced':
-          if (outcome.size === null || outcome.size === offset) {
-            return { kind: 'unavailable', reason: '416 without a usable Range', answered: true };
+        case 'misplaced': {
+          const { size: end, jobStatus } = outcome;
+          const status = jobStatus === undefined ? {} : { jobStatus };
+          if (end === null || end === offset) {
+            return { kind: 'unavailable', reason: '416 without a usable Range', answered: true, ...status };
           }
-          offset = outcome.size;
+          offset = end;
           confirmed = true;
-          return { kind: 'realigned' };
+          return { kind: 'realigned', ...status };
+        }
         default:
           return outcome;
       }
