@@ -66,7 +66,8 @@ export const MAX_CHUNK_BYTES = 1024 * 1024;
  */
 const POLL_TIMEOUT_MS = 10 * 60_000;
 const UPDATE_TIMEOUT_MS = 20_000;
-const RESET_TIMEOUT_MS = 60_000;
+/** GitLab itself gives up a request after a minute; who gives up before its answer has no token any more. */
+const RESET_TIMEOUT_MS = 3 * 60_000;
 const PATCH_TIMEOUT_MS = 30_000;
 
 const Renewed = z.object({ token: z.string().regex(/^[\x21-\x7e]{8,1000}$/), token_expires_at: z.string().nullish() });

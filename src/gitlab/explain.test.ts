@@ -47,6 +47,15 @@ describe('what GitLab says of a runner token', () => {
     });
   });
 
+  it('of a refused one that is renewed here speaks of an answer that is lost', () => {
+    const outcome = { kind: 'invalid', reason: 'status 403: 403 Forbidden' } as const;
+
+    expect(explainVerify(URL, outcome, NOW, { renewed: true }).words).toMatch(
+      /just renewed.*reset_authentication_token/,
+    );
+    expect(explainVerify(URL, outcome, NOW).words).not.toContain('renewed');
+  });
+
   it.each([
     ['self-signed certificate (DEPTH_ZERO_SELF_SIGNED_CERT)', /cannot be trusted.*"ca"/],
     ['unable to verify the first certificate (UNABLE_TO_VERIFY_LEAF_SIGNATURE)', /cannot be trusted/],

@@ -19,7 +19,7 @@ export function explainVerify(
     case 'valid':
       return { ok: true, words: validWords(outcome), warnings: warningsOf(outcome, nowMs, options.renewed === true) };
     case 'invalid':
-      return { ok: false, words: invalidWords(url, outcome.reason), warnings: [] };
+      return { ok: false, words: invalidWords(url, outcome.reason, options.renewed === true), warnings: [] };
     case 'unavailable':
       return { ok: false, words: unavailableWords(url, outcome.reason), warnings: [] };
   }
@@ -60,10 +60,16 @@ export function explainExpiry(leftMs: number): string {
   return `the token ${when}, and Holdfast cannot renew it: it renews one that lies in a tokenFile of its own (renewToken); otherwise reset it in GitLab and put the new one in its place`;
 }
 
-function invalidWords(url: string, reason: string): string {
+/** Of a token that is renewed here: GitLab makes the old one invalid with its answer, and gives that answer once. */
+export const LOST_TOKEN =
+  'If GitLab has just renewed it, the answer with the new one is lost and cannot be asked for again: reset the token (POST /runners/<id>/reset_authentication_token with a personal access token) or create another runner, and put the new token into the tokenFile; running jobs go on, and no worker needs a restart';
+
+function invalidWords(url: string, reason: string, renewed: boolean): string {
   if (reason.includes('401')) {
     return `${url} wants another login before its API (${reason}): is there a proxy in front of it, or is it not GitLab?`;
   }
+  if (renewed)
+    return `${url} does not know this runner token (${reason}): is it the one that begins with "glrt-"? ${LOST_TOKEN}`;
   return `${url} does not know this runner token (${reason}): create a runner in GitLab (Settings, CI/CD, Runners) and use the token that begins with "glrt-"; a registration token is no runner token`;
 }
 

@@ -116,7 +116,10 @@ export function createPoller(deps: PollerDeps): Poller {
       outcome.kind === 'forbidden' || outcome.kind === 'unavailable' ? `${outcome.kind}: ${outcome.reason}` : undefined;
     if (now === trouble) return;
     if (outcome.kind === 'forbidden') {
-      logger.error({ entry, reason: outcome.reason }, 'GitLab refuses the runner token; it is tried again');
+      logger.error(
+        { entry, reason: outcome.reason },
+        'GitLab refuses the runner token; it is tried again. `holdfast check` says what to do',
+      );
     } else if (outcome.kind === 'unavailable') {
       logger.warn({ entry, reason: outcome.reason }, 'GitLab cannot be asked for jobs; it is tried again');
     } else logger.info({ entry }, 'GitLab answers again');

@@ -26,7 +26,7 @@ export interface Replacement {
 const RESERVED_BYTES = 4096;
 /** A file with a token in it ends so; one that only has its space does not. */
 const COMPLETE = /^(\S{8,})\n$/;
-/** What a worker that lives still needs is younger: GitLab is waited for a minute. */
+/** What a worker that lives still needs is younger: GitLab is waited for three minutes. */
 const ABANDONED_MS = 10 * 60_000;
 
 export function createTokenFile(given: string): TokenFile {

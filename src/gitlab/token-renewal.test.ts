@@ -139,7 +139,7 @@ describe('a runner token that expires', () => {
     await rest(start());
 
     expect(inFile()).toBe(old);
-    expect(lines.join()).toMatch(/error: The runner token is no longer valid.*Reset it in GitLab/);
+    expect(lines.join()).toMatch(/error: GitLab refuses the runner token.*reset the token/);
     expect(readdirSync(directory)).toEqual(['token']);
   });
 
@@ -183,6 +183,17 @@ describe('a runner token that expires', () => {
 
     expect(inFile()).toBe(coordinator.runnerToken);
     expect(lines.join()).toContain('left by a worker that died');
+  });
+
+  it('that was renewed for a worker that died before the answer is said to be lost, once, until another is in its file', async () => {
+    const lost = await clientOf().resetToken(old);
+    const renewal = start({ looks: 3 });
+    await rest(renewal, 3);
+    const said = () => lines.filter((line) => line.startsWith('error: GitLab refuses the runner token'));
+
+    expect(lost.kind).toBe('renewed');
+    expect(said()).toHaveLength(1);
+    expect(said()[0]).toContain('put the new token into the tokenFile');
   });
 
   it('and is in no file of its own is spoken of in time', async () => {

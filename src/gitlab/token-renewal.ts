@@ -1,5 +1,5 @@
 import type { Logger } from '../telemetry/logger.js';
-import { EXPIRY_WARNING_MS, explainExpiry } from './explain.js';
+import { EXPIRY_WARNING_MS, explainExpiry, LOST_TOKEN } from './explain.js';
 import type { GitlabClient } from './client.js';
 import type { Clock } from './clock.js';
 import type { Replacement, TokenFile } from './token-file.js';
@@ -33,6 +33,9 @@ export function createTokenRenewal(deps: RenewalDeps): TokenRenewal {
   const { entry, client, file, clock, logger } = deps;
   const stopping = new AbortController();
   let running: Promise<void> = Promise.resolve();
+  let isRefused = false;
+  /** Refused at the last look. */
+  let suspect: string | undefined;
 
   async function watch(): Promise<void> {
     while (!stopping.signal.aborted) {
@@ -56,8 +59,15 @@ export function createTokenRenewal(deps: RenewalDeps): TokenRenewal {
       logger.warn({ entry }, 'A renewed runner token, left by a worker that died, is in its place');
     const held = await file?.read();
     const told = await client.verify({ signal: stopping.signal });
-    // The poller speaks of a GitLab that is away or refuses.
+    // The poller speaks of a GitLab that is away. A worker that died while it asked for another token has said nothing of that.
+    if (told.kind === 'invalid' && held !== undefined) {
+      // At the second look, since another worker may be about to put the new one there.
+      if (suspect === held.token) tellRefused(told.reason);
+      suspect = held.token;
+    }
     if (told.kind !== 'valid') return RETRY_MS;
+    isRefused = false;
+    suspect = undefined;
     const endMs = told.expiresAt === null ? Number.NaN : Date.parse(told.expiresAt);
     if (Number.isNaN(endMs)) return LOOK_MS;
     const nowMs = told.serverTimeMs ?? deps.wallMs();
@@ -112,12 +122,13 @@ export function createTokenRenewal(deps: RenewalDeps): TokenRenewal {
     const told = await client.verify({ signal: stopping.signal });
     if (told.kind !== 'invalid') {
       logger.warn({ entry, reason }, 'The runner token could not be renewed now; it is tried again');
-    } else if ((await target.read()).token === old) {
-      logger.error(
-        { entry, reason },
-        'The runner token is no longer valid: GitLab may have renewed it, and its answer is lost. Reset it in GitLab (Runners, edit) and put the new one into its file; running jobs go on',
-      );
-    }
+    } else if ((await target.read()).token === old) tellRefused(reason);
+  }
+
+  /** Once, until it is another. */
+  function tellRefused(reason: string): void {
+    if (!isRefused) logger.error({ entry, reason }, `GitLab refuses the runner token. ${LOST_TOKEN}`);
+    isRefused = true;
   }
 
   return {
