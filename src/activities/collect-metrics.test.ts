@@ -3,10 +3,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { MockActivityEnvironment } from '@temporalio/testing';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { collectMetricsInput } from '../../test/support/metrics-fixtures.js';
 import type { Activities, CollectMetricsInput, MetricsResult } from '../contracts/activities.js';
 import type { ReplayMetricsInput, ReplayMetricsResult } from '../contracts/ci-job.js';
 import type { Engine } from '../machines/engine.js';
-import type { PrometheusClient } from '../metrics/prometheus-client.js';
+import { PrometheusError, type PrometheusClient } from '../metrics/prometheus-client.js';
 import { createDirectoryStore } from '../store/directory-store.js';
 import { jobKeys } from '../store/keys.js';
 import type { Store } from '../store/store.js';
@@ -27,19 +28,7 @@ beforeEach(() => {
 afterEach(() => rmSync(directory, { recursive: true, force: true }));
 
 /** Of a job that ended long ago: nothing is waited for. */
-const input: CollectMetricsInput = {
-  workflowId: 'job/1',
-  attempt: 1,
-  machine: 'hf-1',
-  engine: 'far',
-  name: 'build',
-  project: '',
-  window: { startMs: 0, endMs: 60_000 },
-  stages: [],
-  limits: { cpus: null, memoryBytes: null },
-  oomKills: 0,
-  toCoordinator: false,
-};
+const input = collectMetricsInput({ engine: 'far' });
 
 /** A Prometheus that knows machines by `vm` alone. */
 function byVm(value: string): PrometheusClient {
@@ -91,6 +80,42 @@ const replay = (activities: MetricsActivities, job: string) =>
     activities.replayJobMetrics,
     { version: 1, job },
   );
+
+describe('an early collection', () => {
+  const GIVEN_OUT_MS = 1_700_000_000_000;
+  /** With so much time left when it is given out. */
+  const collectEarly = (prometheus: PrometheusClient, leftMs: number) =>
+    new MockActivityEnvironment({ currentAttemptScheduledTimestampMs: GIVEN_OUT_MS }).run<
+      [CollectMetricsInput],
+      MetricsResult,
+      MetricsActivities['collectMetrics']
+    >(worker(prometheus).collectMetrics, { ...input, early: true, untilMs: GIVEN_OUT_MS + leftMs });
+
+  it('of a Prometheus that hangs ends by itself when its time is over', async () => {
+    const hanging: PrometheusClient = {
+      ...byVm('hf-1'),
+      query: (_query, signal) =>
+        new Promise((_resolve, reject) => signal?.addEventListener('abort', () => reject(signal.reason as Error))),
+    };
+
+    expect(await collectEarly(hanging, 1)).toMatchObject({ state: 'pending', late: true });
+  });
+
+  it('is tried again while it has time', async () => {
+    const answering = byVm('hf-1');
+    let asked = 0;
+    const starting: PrometheusClient = {
+      ...answering,
+      query: (...args) =>
+        asked++ === 0
+          ? Promise.reject(new PrometheusError('PROMETHEUS_UNREACHABLE', 'ECONNREFUSED'))
+          : answering.query(...args),
+    };
+
+    expect((await collectEarly(starting, 60_000)).late).toBeUndefined();
+    expect(asked).toBeGreaterThan(1);
+  });
+});
 
 describe('the machine', () => {
   it('is asked for by the label that its engine gave, by a worker without that engine, also at a replay', async () => {

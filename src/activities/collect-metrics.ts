@@ -3,6 +3,7 @@ import { ApplicationFailure } from '@temporalio/common';
 import type { Activities, CollectMetricsInput, MachineLabel, MetricsResult } from '../contracts/activities.js';
 import type { ReplayedMetrics, ReplayMetricsInput, ReplayMetricsResult } from '../contracts/ci-job.js';
 import type { Engine } from '../machines/engine.js';
+import { systemClock } from '../metrics/clock.js';
 import { collectMetrics, type CollectRequest } from '../metrics/collect.js';
 import type { MetricsDocument } from '../metrics/document.js';
 import { PrometheusError, type PrometheusClient } from '../metrics/prometheus-client.js';
@@ -18,6 +19,7 @@ import { beating } from './beat.js';
 import type { SharedDeps } from './deps.js';
 import { findEarlyMetrics, flagsOf, keepEarlyMetrics, keepMetrics, readMetrics } from './kept-metrics.js';
 import type { Ownership } from './ownership.js';
+import { timeLimit } from './time-limit.js';
 
 export interface MetricsDeps extends SharedDeps {
   prometheus: PrometheusClient | undefined;
@@ -36,6 +38,9 @@ export interface MetricsDeps extends SharedDeps {
 const WHOLE_ATTEMPTS = 3;
 /** The same of what is sent with the job, within `metrics.grace`. */
 const WHOLE_EARLY_ATTEMPTS = 1;
+/** Between attempts of it: some within a grace of two seconds. */
+const FIRST_DELAY_MS = 250;
+const MOST_DELAY_MS = 60_000;
 
 /** @returns activities `collectMetrics` and `replayJobMetrics` */
 export function createMetricsActivities(deps: MetricsDeps): Pick<Activities, 'collectMetrics' | 'replayJobMetrics'> {
@@ -62,9 +67,38 @@ async function collectEarly(
   if (deps.prometheus === undefined) throw unconfigured();
   const known = await findEarlyMetrics(deps.store, input);
   if (known !== undefined) return known;
-  const partial = Context.current().info.attempt > WHOLE_EARLY_ATTEMPTS;
-  const document = await collect(deps.prometheus, { ...requestOf(deps, input), partial }, deps, signal);
+  const document = await collectInTime(deps.prometheus, deps, input, signal);
+  if (document === undefined)
+    return { state: 'pending', outcome: 'no_samples', reason: 'not answered in time', flags: [], late: true };
   return await keepEarlyMetrics(deps.store, input, document, owner);
+}
+
+/**
+ * Tried again in here until its time is over, since Temporal's own attempts do not end with that.
+ * @returns undefined when it is over
+ */
+async function collectInTime(
+  prometheus: PrometheusClient,
+  deps: MetricsDeps,
+  input: CollectMetricsInput,
+  untilCancelled: AbortSignal,
+): Promise<MetricsDocument | undefined> {
+  const over = timeLimit(input.untilMs);
+  const signal = AbortSignal.any([untilCancelled, over]);
+  const before = Context.current().info.attempt - 1;
+  for (let attempt = 1, delayMs = FIRST_DELAY_MS; ; attempt++, delayMs = Math.min(2 * delayMs, MOST_DELAY_MS)) {
+    try {
+      const partial = before + attempt > WHOLE_EARLY_ATTEMPTS;
+      return await collect(prometheus, { ...requestOf(deps, input), partial }, deps, signal);
+    } catch (error) {
+      const isWorthTrying = error instanceof ApplicationFailure && error.nonRetryable !== true;
+      if (!over.aborted && (input.untilMs === undefined || !isWorthTrying)) throw error;
+    }
+    untilCancelled.throwIfAborted();
+    if (!over.aborted) await systemClock.sleep(delayMs, signal).catch(() => undefined);
+    untilCancelled.throwIfAborted();
+    if (over.aborted) return undefined;
+  }
 }
 
 async function collectAndKeep(

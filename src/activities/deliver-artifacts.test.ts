@@ -1,5 +1,7 @@
 import { MockActivityEnvironment } from '@temporalio/testing';
 import { afterEach, expect, it, vi } from 'vitest';
+import type { DeliverInput, DeliverResult } from '../contracts/activities.js';
+import type { JobApi } from '../gitlab/client.js';
 import type { UploadArtifactOutcome } from '../gitlab/outcomes.js';
 import { silentLogger } from '../telemetry/logger.js';
 import { createDeliverArtifacts } from './deliver-artifacts.js';
@@ -9,32 +11,48 @@ afterEach(() => {
   vi.restoreAllMocks();
 });
 
+const ARTIFACT = { name: 'a', type: 'archive', format: 'zip', key: 'k', bytes: 5, files: 1 };
+
+/** The activity against a GitLab that answers an upload so. */
+async function deliver(uploadArtifact: JobApi['uploadArtifact'], leftMs?: number): Promise<DeliverResult> {
+  const { deliverArtifacts } = createDeliverArtifacts({
+    store: { size: () => Promise.resolve(5) },
+    logger: silentLogger,
+    lifecycle: { handover: new AbortController().signal, pausedJustNow: () => false },
+    flight: { trouble: () => undefined },
+    coordinators: { open: () => ({ job: { uploadArtifact }, silenceLimitMs: 55 * 60_000 }) },
+  } as unknown as CoordinatorDeps);
+  const givenOutAtMs = 1_700_000_000_000;
+  const environment = new MockActivityEnvironment({ currentAttemptScheduledTimestampMs: givenOutAtMs });
+  return await environment.run(deliverArtifacts, {
+    workflowId: 'job/1',
+    coordinator: {},
+    artifacts: [ARTIFACT],
+    ...(leftMs === undefined ? {} : { untilMs: givenOutAtMs + leftMs }),
+  } as unknown as DeliverInput);
+}
+
 it('does not give up on a coordinator because the clock of this host is set an hour ahead', async () => {
   const wall = vi.spyOn(Date, 'now');
   const answers: UploadArtifactOutcome[] = [
     { kind: 'unavailable', reason: 'ECONNRESET', answered: false },
     { kind: 'stored' },
   ];
-  const job = {
-    uploadArtifact() {
-      wall.mockReturnValue(performance.timeOrigin + performance.now() + 3_600_000);
-      return Promise.resolve(answers.shift());
-    },
-  };
-  const { deliverArtifacts } = createDeliverArtifacts({
-    store: { size: () => Promise.resolve(5) },
-    logger: silentLogger,
-    lifecycle: { handover: new AbortController().signal, pausedJustNow: () => false },
-    flight: { trouble: () => undefined },
-    coordinators: { open: () => ({ job, silenceLimitMs: 55 * 60_000 }) },
-  } as unknown as CoordinatorDeps);
-  const artifact = { name: 'a', type: 'archive', format: 'zip', key: 'k', bytes: 5, files: 1 };
 
-  const result = await new MockActivityEnvironment().run(deliverArtifacts, {
-    workflowId: 'job/1',
-    coordinator: {},
-    artifacts: [artifact],
-  } as unknown as Parameters<typeof deliverArtifacts>[0]);
+  const result = await deliver(() => {
+    wall.mockReturnValue(performance.timeOrigin + performance.now() + 3_600_000);
+    return Promise.resolve(answers.shift()!);
+  });
 
   expect(result).toMatchObject({ ok: true });
+});
+
+it('gives up what does not answer within its limit, and says that it may yet be taken', async () => {
+  const result = await deliver(
+    (_artifact, signal) =>
+      new Promise((_resolve, reject) => signal?.addEventListener('abort', () => reject(signal.reason as Error))),
+    1,
+  );
+
+  expect(result).toMatchObject({ ok: false, late: true, text: expect.stringContaining('not taken in time') });
 });

@@ -13,6 +13,7 @@ import { markUploaded } from './kept-metrics.js';
 import { fencedJobApi } from './ownership.js';
 import type { CoordinatorDeps } from './report-to-coordinator.js';
 import { startStopwatch, type Stopwatch } from './stopwatch.js';
+import { timeLimit } from './time-limit.js';
 
 /** GitLab answers 400 also to troubles of its own; so many tries are the reference's. */
 const MAX_REJECTIONS = 3;
@@ -34,8 +35,8 @@ export function createDeliverArtifacts(deps: CoordinatorDeps): Pick<Activities, 
       return beating(
         deps.lifecycle,
         async (untilCancelled, owner) => {
-          const { limitMs } = input;
-          const over = limitMs === undefined ? never : AbortSignal.timeout(limitMs);
+          const { limitMs, untilMs } = input;
+          const over = limitMs === undefined ? timeLimit(untilMs) : AbortSignal.timeout(limitMs);
           const signal = AbortSignal.any([untilCancelled, over]);
           const { job: unfenced, silenceLimitMs } = deps.coordinators.open(input.coordinator);
           const job = fencedJobApi(unfenced, owner);
@@ -43,7 +44,11 @@ export function createDeliverArtifacts(deps: CoordinatorDeps): Pick<Activities, 
             const sent = await deliver(deps, { job, silenceLimitMs, ref, progress, clock, signal }, artifact).catch(
               (error: unknown) => {
                 if (!over.aborted) throw error;
-                return { ok: false, line: plainLine(`Uploading "${artifact.type}": not taken in time`) };
+                return {
+                  ok: false,
+                  late: true as const,
+                  line: plainLine(`Uploading "${artifact.type}": not taken in time`),
+                };
               },
             );
             const { line, ...verdict } = sent;
@@ -57,8 +62,6 @@ export function createDeliverArtifacts(deps: CoordinatorDeps): Pick<Activities, 
     },
   };
 }
-
-const never = new AbortController().signal;
 
 interface Progress {
   /** What is to be told of those that GitLab already has. */

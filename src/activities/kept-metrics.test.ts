@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { collectMetricsInput, metricsDocument } from '../../test/support/metrics-fixtures.js';
 import type { CollectMetricsInput } from '../contracts/activities.js';
 import type { MetricsDocument } from '../metrics/document.js';
 import { createDirectoryStore } from '../store/directory-store.js';
@@ -21,41 +22,17 @@ beforeEach(() => {
 
 afterEach(() => rmSync(directory, { recursive: true, force: true }));
 
-const input: CollectMetricsInput = {
-  workflowId: 'job/1',
-  attempt: 1,
-  machine: 'hf-1',
-  engine: 'local',
-  name: 'build',
-  project: '',
-  window: { startMs: 0, endMs: 60_000 },
-  stages: [],
-  limits: { cpus: null, memoryBytes: null },
-  oomKills: 0,
-  toCoordinator: true,
-};
+const input = collectMetricsInput({ toCoordinator: true });
 
 function documentUntil(endMs: number, changes: Partial<MetricsDocument> = {}): MetricsDocument {
-  return {
-    version: 1,
-    job: 'job/1',
-    name: 'build',
-    project: '',
-    machine: 'hf-1',
-    engine: 'local',
-    outcome: 'samples',
+  return metricsDocument({
     window: { startMs: 0, endMs },
-    stepMs: 5000,
-    selector: { name: 'machine', value: 'hf-1' },
-    stages: [],
     queries: { cpu: 'c' },
     series: [{ query: 'cpu', labels: {}, values: [[endMs / 1000, '1']] }],
-    skipped: [],
-    aggregate: 'sum',
     flags: [],
     collectedAtMs: endMs,
     ...changes,
-  };
+  });
 }
 
 const NOTHING: Partial<MetricsDocument> = { outcome: 'no_samples', series: [] };
@@ -181,12 +158,16 @@ describe('the mark of metrics that are not complete', () => {
     expect(await marked()).toEqual([]);
   });
 
-  it('stays while something is missing, which the reason names', async () => {
-    const missing = { complete: false as const, skipped: [{ query: 'heavy', reason: 'answered 503' }] };
+  it.each<[NonNullable<MetricsDocument['missing']>[number], string]>([
+    ['answers', 'heavy'],
+    ['last_scrape', 'the scrape that covers its end'],
+  ])('stays while something is missing (%s), which the reason names', async (missing, words) => {
+    const skipped = [{ query: 'heavy', reason: 'answered 503' }];
+    const incomplete = documentUntil(60_000, { complete: false, missing: [missing], skipped });
 
-    const { reason } = await keepMetrics(store, { ...input, toCoordinator: false }, documentUntil(60_000, missing));
+    const { reason } = await keepMetrics(store, { ...input, toCoordinator: false }, incomplete);
 
-    expect(reason).toBe('1 series; still missing: heavy (a replay may bring it)');
+    expect(reason).toBe(`1 series; still missing: ${words} (a replay may bring it)`);
     expect(await marked()).toEqual(['job/1']);
   });
 

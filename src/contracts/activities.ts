@@ -191,6 +191,8 @@ export interface CollectMetricsInput extends JobRef {
    * sends while the job is still open there. The second one completes the document.
    */
   early?: true;
+  /** When the early one gives up, by the clock of Temporal's server; see `DeliverInput`. */
+  untilMs?: number;
 }
 
 export interface MetricsResult {
@@ -200,6 +202,8 @@ export interface MetricsResult {
   flags: string[];
   /** GitLab's `metrics_referee`, in the store; only of an early collection that found samples. */
   artifact?: ArtifactStatus;
+  /** Of an early collection: its time is over; another one may yet succeed. */
+  late?: true;
 }
 
 export interface FinishJobInput extends JobRef {
@@ -225,7 +229,9 @@ export interface DeliverInput {
   workflowId: string;
   coordinator: Coordinator;
   artifacts: ArtifactStatus[];
-  /** Nothing is sent any more when this is over: the final status follows. Absent: as long as the coordinator keeps the job. */
+  /** Nothing is sent any more after this moment, by the clock of Temporal's server. Absent: as long as the coordinator keeps the job. */
+  untilMs?: number;
+  /** The same as a time from the activity's start; of jobs that an older release has begun. */
   limitMs?: number;
 }
 
@@ -238,6 +244,8 @@ export interface DeliverResult {
   ok: boolean;
   /** It has been away for longer than it keeps a job open: a sentence. They stay in the store. */
   gaveUp?: string;
+  /** The time that it was given is over; the coordinator may yet take them. */
+  late?: true;
   /** Lines for the trace, each ended by a newline. */
   text: string;
 }

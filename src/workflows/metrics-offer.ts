@@ -1,6 +1,6 @@
-import { CancellationScope, isCancellation, log, sleep } from '@temporalio/workflow';
-import type { CollectMetricsInput } from '../contracts/activities.js';
-import type { Coordinator } from '../contracts/ci-job.js';
+import { CancellationScope, isCancellation, log, patched, sleep } from '@temporalio/workflow';
+import type { CollectMetricsInput, DeliverResult } from '../contracts/activities.js';
+import type { ArtifactStatus, Coordinator } from '../contracts/ci-job.js';
 import { coordinatorActivities, earlyMetricsActivities } from './activity-stubs.js';
 import type { JobContext } from './job-context.js';
 
@@ -13,45 +13,66 @@ export interface MetricsOffer {
   readonly taken: Promise<boolean>;
   /** Nothing is sent any more. */
   giveUp(): void;
-  /** Give it its chance, at most so long; after this nothing is sent, so the final status may go out. */
-  waitAtMost(graceMs: number): Promise<void>;
+  /** Give it its chance while the grace lasts; after this nothing is sent, so the final status may go out. */
+  wait(): Promise<void>;
   /** Without a chance: what is being sent just now must not come after the final status. */
   stop(): Promise<void>;
 }
 
-/** @param onSend called once, when the coordinator may have got something from now on */
+interface OfferTerms {
+  giveUpAfterMs: number;
+  graceMs: number;
+  graceEndsAtMs: number;
+  /** The coordinator may have got something from now on. */
+  onSend: () => void;
+}
+
 export function offerMetrics(
   context: JobContext & { coordinator: Coordinator },
   request: CollectMetricsInput,
-  giveUpAfterMs: number,
-  onSend: () => void,
+  { giveUpAfterMs, graceMs, graceEndsAtMs, onSend }: OfferTerms,
 ): MetricsOffer {
   const scope = new CancellationScope();
-  let graceEndsAtMs: number | undefined;
+  let awaited = false;
   let sending: Promise<unknown> | undefined;
   let over = false;
 
   async function offer(): Promise<boolean> {
-    const { artifact } = await earlyMetricsActivities(
-      giveUpAfterMs,
-      `first metrics of ${request.machine}`,
-    ).collectMetrics({
-      ...request,
-      early: true,
-    });
+    const { artifact } = await whileNobodyWaits((untilMs) =>
+      earlyMetricsActivities(giveUpAfterMs, `first metrics of ${request.machine}`).collectMetrics({
+        ...request,
+        early: true,
+        untilMs,
+      }),
+    );
     // One that was withdrawn may have been made all the same; it must not be the one that is sent.
     if (artifact === undefined || scope.consideredCancelled) return false;
-    const { taskQueue, spec, workflowId, coordinator } = context;
     onSend();
-    const upload = coordinatorActivities(taskQueue, spec.timeoutMs, 'upload metrics').deliverArtifacts({
+    const { ok } = await whileNobodyWaits((untilMs) => {
+      const upload = send(artifact, untilMs);
+      sending = upload;
+      return upload;
+    });
+    return ok;
+  }
+
+  /** As often as it is late while the job is busy with other things; each time for twice as long, or the history would fill. */
+  async function whileNobodyWaits<T extends { late?: true }>(work: (untilMs: number) => Promise<T>): Promise<T> {
+    for (let timeMs = graceMs; ; timeMs *= 2) {
+      const nowMs = Date.now();
+      const result = await work(nowMs < graceEndsAtMs ? graceEndsAtMs : nowMs + timeMs);
+      if (result.late !== true || awaited || scope.consideredCancelled) return result;
+    }
+  }
+
+  function send(artifact: ArtifactStatus, untilMs: number): Promise<DeliverResult> {
+    const { taskQueue, spec, workflowId, coordinator } = context;
+    return coordinatorActivities(taskQueue, spec.timeoutMs, 'upload metrics').deliverArtifacts({
       workflowId,
       coordinator,
       artifacts: [artifact],
-      // Before the grace has begun its whole length is to come.
-      ...(graceEndsAtMs === undefined ? {} : { limitMs: Math.max(1, graceEndsAtMs - Date.now()) }),
+      untilMs,
     });
-    sending = upload;
-    return (await upload).ok;
   }
 
   const taken = scope
@@ -72,10 +93,13 @@ export function offerMetrics(
     taken,
     stop,
     giveUp: () => scope.cancel(),
-    async waitAtMost(graceMs) {
+    async wait() {
       if (over) return;
-      graceEndsAtMs = Date.now() + graceMs;
-      await atMost(graceMs, taken, 'grace for the upload of metrics');
+      awaited = true;
+      const leftMs = graceEndsAtMs - Date.now();
+      // The activities end by themselves and are precise; this is for a worker that died with one. It takes a second at least.
+      if (leftMs > 0 || !patched('grace-from-script-end'))
+        await atMost(Math.max(1, leftMs), taken, 'grace for the upload of metrics');
       await stop();
     },
   };

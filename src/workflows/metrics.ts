@@ -8,6 +8,11 @@ import { runsAgain, type Outcome } from './outcome.js';
 
 /** Of a machine that lived no longer Prometheus has seen a sample at most: there is nothing to send yet when its job is over. */
 const WORTH_SENDING_MS = 2_000;
+/**
+ * Of the grace, at most this part has passed when the workflow hears of the script's end: it takes some hundredths of a second. What
+ * seems more is another clock, or a worker that was away.
+ */
+const PASSED_UNHEARD = 1 / 8;
 
 /** Collection runs beside everything else and never fails the job (law 6). */
 export interface MetricsCollection {
@@ -24,7 +29,7 @@ export interface MetricsCollection {
 
 export function createMetricsCollection(job: () => JobContext): MetricsCollection {
   let collecting: CancellationScope | undefined;
-  let offer: { sent: MetricsOffer; graceMs: number } | undefined;
+  let offer: MetricsOffer | undefined;
   /** Of an earlier machine: its upload was told to stop, but may not have heard of it. */
   let withdrawn: MetricsOffer | undefined;
   /** The coordinator takes the artifact once: another machine's would be other bytes. */
@@ -33,7 +38,7 @@ export function createMetricsCollection(job: () => JobContext): MetricsCollectio
   /** First what the coordinator gets, then the rest: the two never write at the same time. */
   async function collect(machine: Provisioned, request: CollectMetricsInput, scope: CancellationScope): Promise<void> {
     const { journal } = job();
-    const uploaded = offer !== undefined && (await offer.sent.taken);
+    const uploaded = offer !== undefined && (await offer.taken);
     if (scope.consideredCancelled) return;
     if (uploaded) journal.metrics('uploaded', 'sent with the job; the last scrape is still to come');
     const told = await lastCollection(machine, request, uploaded);
@@ -47,20 +52,24 @@ export function createMetricsCollection(job: () => JobContext): MetricsCollectio
     if (request.window.endMs - machine.readyAtMs < WORTH_SENDING_MS) return undefined;
     if (runsAgain(context.spec, outcome, machine.attempt) && context.interruptions.canceled() === undefined)
       return undefined;
-    const sent = offerMetrics({ ...context, coordinator }, request, giveUpAfterMs, () => (mayBeSent = false));
-    return { sent, graceMs };
+    return offerMetrics({ ...context, coordinator }, request, {
+      giveUpAfterMs,
+      graceMs,
+      graceEndsAtMs: endOfWork(machine, request) + graceMs,
+      onSend: () => (mayBeSent = false),
+    });
   }
 
   return {
     coordinatorGone() {
       mayBeSent = false;
-      offer?.sent.giveUp();
+      offer?.giveUp();
     },
     start(machine, scriptEndedAtMs, outcome) {
       const context = job();
       // What an earlier machine of the job has still to say no longer counts, and is not sent any more.
       collecting?.cancel();
-      withdrawn = offer?.sent ?? withdrawn;
+      withdrawn = offer ?? withdrawn;
       offer = undefined;
       if (context.journal.status.metrics !== 'pending') context.journal.metrics('pending', null);
       if (!machine.metrics.enabled) {
@@ -81,9 +90,15 @@ export function createMetricsCollection(job: () => JobContext): MetricsCollectio
       const { journal } = job();
       if (collecting === undefined && journal.status.metrics === 'pending')
         journal.metrics('none', 'the job never had a machine');
-      await Promise.all([offer?.sent.waitAtMost(offer.graceMs), withdrawn?.stop()]);
+      await Promise.all([offer?.wait(), withdrawn?.stop()]);
     },
   };
+}
+
+/** When the script ended, as the step that ran it tells: from then on people wait, not from when the workflow has heard of it. */
+function endOfWork({ readyAtMs, metrics }: Provisioned, { window, stages }: CollectMetricsInput): number {
+  const toldMs = Math.max(readyAtMs, ...stages.map(({ finishedAtMs }) => finishedAtMs));
+  return Math.min(window.endMs, Math.max(toldMs, window.endMs - metrics.graceMs * PASSED_UNHEARD));
 }
 
 async function lastCollection(

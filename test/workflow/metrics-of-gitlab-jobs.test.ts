@@ -17,6 +17,7 @@ beforeAll(async () => {
 afterAll(() => world.close());
 
 const EARLY: MetricsResult = { state: 'stored', outcome: 'stored', reason: '', flags: [], artifact: METRICS_ARTIFACT };
+const NOTHING_YET: MetricsResult = { state: 'pending', outcome: 'no_samples', reason: 'nothing yet', flags: [] };
 const WHOLE: MetricsResult = { state: 'uploaded', outcome: 'uploaded', reason: 'all of it', flags: ['busy'] };
 const UNSENT: MetricsResult = { state: 'stored', outcome: 'stored', reason: 'not sent', flags: [] };
 
@@ -57,6 +58,16 @@ function order({ calls }: FakeJob): string[] {
     if (activity === 'deliverArtifacts') return [`send ${(input as DeliverInput).artifacts[0]?.key ?? ''}`];
     return activity === 'finishJob' ? ['finish'] : [];
   });
+}
+
+/** How long the workflow has waited for the metrics at most, each time. A job's own time limit is an hour. */
+async function gracesOf({ handle }: FakeJob): Promise<number[]> {
+  const { events } = await handle.fetchHistory();
+  return (events ?? [])
+    .map(({ timerStartedEventAttributes: timer }) => timer?.startToFireTimeout)
+    .filter((timeout) => timeout != null)
+    .map(({ seconds, nanos }) => Number(seconds ?? 0) * 1000 + (nanos ?? 0) / 1e6)
+    .filter((ms) => ms <= 60_000);
 }
 
 describe('metrics of a job of GitLab', () => {
@@ -127,12 +138,100 @@ describe('metrics of a job of GitLab', () => {
     expect(job.names()).not.toContain('deliverArtifacts');
   });
 
+  it('hold up the final status for what is left of the grace since the end of the script', async () => {
+    const graceMs = 60_000;
+    let answer: () => void = () => undefined;
+    const answered = new Promise<void>((resolve) => (answer = resolve));
+    const job = await start(
+      {
+        // Over a moment before the workflow hears of it, as a container is; after_script takes no time then.
+        runStep: () => Promise.resolve({ ...exited(0), finishedAtMs: Date.now() - 40 }),
+        collectMetrics: async ({ early }) => {
+          if (early !== true) return UNSENT;
+          await answered;
+          return NOTHING_YET;
+        },
+      },
+      { machine: { metrics: { enabled: true, graceMs, giveUpAfterMs: 600_000 } } },
+    );
+    await until('the timer of the grace', async () => (await gracesOf(job)).length > 0);
+
+    const [waitedMs] = await gracesOf(job);
+    expect(waitedMs).toBeLessThanOrEqual(graceMs - 40);
+    expect(waitedMs).toBeGreaterThanOrEqual(graceMs - graceMs / 8);
+    const asked = job.calls.find(({ input }) => isEarly(input))?.input as CollectMetricsInput;
+    expect(asked.untilMs! - asked.window.endMs).toBe(waitedMs);
+    answer();
+    await job.handle.result();
+  });
+
+  it('hold up nothing more when their time is over, and are not asked for again then', async () => {
+    const job = await start(
+      {
+        collectMetrics: ({ early }) => Promise.resolve(early === true ? { ...NOTHING_YET, late: true } : UNSENT),
+      },
+      { machine: { metrics: { enabled: true, graceMs: 60_000, giveUpAfterMs: 600_000 } } },
+    );
+
+    expect(await job.handle.result()).toMatchObject({ state: 'success', metrics: 'stored' });
+    expect(order(job).filter((name) => name === 'early')).toHaveLength(1);
+  });
+
+  it('no longer hold up what comes so late that the grace is over', async () => {
+    const graceMs = 200;
+    let scriptEndedAtMs = 0;
+    const job = await start(
+      {
+        runStep: async ({ step }) => {
+          if (step !== 'after_script') scriptEndedAtMs = Date.now();
+          else await until('the end of the grace', () => Date.now() > scriptEndedAtMs + 2 * graceMs);
+          return exited(0);
+        },
+        collectMetrics: ({ early }) => (early === true ? Context.current().cancelled : Promise.resolve(UNSENT)),
+      },
+      {
+        job: { after_script: ['true'] },
+        machine: { metrics: { enabled: true, graceMs, giveUpAfterMs: 60_000 }, afterScriptTimeoutMs: 600_000 },
+      },
+    );
+
+    expect(await job.handle.result()).toMatchObject({ state: 'success', metrics: 'stored' });
+    expect(await gracesOf(job)).toEqual([]);
+  });
+
+  it('are offered again while the job is busy with other things', async () => {
+    const graceMs = 60_000;
+    let collected = 0;
+    let sent = 0;
+    const job = await start(
+      {
+        collectMetrics({ early }) {
+          if (early !== true) return Promise.resolve(WHOLE);
+          collected += 1;
+          return Promise.resolve(collected < 3 ? { ...NOTHING_YET, late: true } : EARLY);
+        },
+        deliverArtifacts() {
+          sent += 1;
+          return Promise.resolve(sent < 3 ? { ok: false, late: true, text: '' } : { ok: true, text: '' });
+        },
+        runStep: async ({ step }) => {
+          if (step === 'after_script') await until('the third upload', () => sent === 3);
+          return exited(0);
+        },
+      },
+      {
+        job: { after_script: ['true'] },
+        machine: { metrics: { enabled: true, graceMs, giveUpAfterMs: 600_000 } },
+      },
+    );
+
+    expect(await job.handle.result()).toMatchObject({ state: 'success', metrics: 'uploaded' });
+    expect([collected, sent]).toEqual([3, 3]);
+  });
+
   it('of which there are no samples yet hold up nothing', async () => {
     const job = await start({
-      collectMetrics: ({ early }) =>
-        Promise.resolve(
-          early === true ? { state: 'pending', outcome: 'no_samples', reason: 'nothing yet', flags: [] } : UNSENT,
-        ),
+      collectMetrics: ({ early }) => Promise.resolve(early === true ? NOTHING_YET : UNSENT),
     });
 
     expect(await job.handle.result()).toMatchObject({ state: 'success', metrics: 'stored' });
