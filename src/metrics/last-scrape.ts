@@ -1,4 +1,5 @@
 import { neverBefore, type Clock } from './clock.js';
+import { LATEST_SCRAPE_MS } from './latest-scrape.js';
 import type { PrometheusClient } from './prometheus-client.js';
 import { fillQuery, toMatcher, toPromDuration, type MetricQueries } from './queries.js';
 
@@ -36,8 +37,6 @@ const FIRST_LOOK_MS = 250;
 const MOST_BETWEEN_LOOKS_MS = 2000;
 /** The same where the next scrape's time is known. */
 const MOST_UNTIL_SCRAPE_MS = 5000;
-/** Two of Prometheus' default minutes: a machine's last values are served for one of them (`telemetry/machine-collector.ts`). */
-const LATEST_SCRAPE_MS = 120_000;
 /** A scrape's jitter, and its samples on their way. */
 const SCRAPE_SLACK_MS = 1000;
 /** From the time of a scrape to its samples being there to be asked for. */

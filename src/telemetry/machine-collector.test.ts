@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import type { Engine, MachineSample } from '../machines/engine.js';
+import { LATEST_SCRAPE_MS } from '../metrics/latest-scrape.js';
 import { silentLogger } from './logger.js';
 import { createMachineCollector, type MachineCollector } from './machine-collector.js';
 import { createWorkerMetrics } from './metrics.js';
@@ -87,16 +88,19 @@ describe('the machine collector', () => {
     expect(startOf(await sampleAt(3 * LATER_MS, sampleOf('hf-2', 6)), 'hf-2')).toBe(LATER_MS / 1000);
   });
 
-  it('keeps a machine that has gone in the discovery for 15 s, for its last scrape', async () => {
+  it('serves a machine that has gone, and lets it be discovered, as long as its last scrape is waited for', async () => {
     const { collector, sampleAt } = world();
     await sampleAt(LATER_MS, sampleOf('hf-1', 1), sampleOf('hf-2', 1));
-    const seen = () => collector.live().map(({ machine }) => machine);
-    expect(seen()).toEqual(['hf-1', 'hf-2']);
+    const discovered = () => collector.live().map(({ machine }) => machine);
+    expect(discovered()).toEqual(['hf-1', 'hf-2']);
 
-    await sampleAt(2 * LATER_MS, sampleOf('hf-2', 1));
-    expect(seen()).toEqual(['hf-1', 'hf-2']);
-    await sampleAt(3 * LATER_MS, sampleOf('hf-2', 1));
-    expect(seen()).toEqual(['hf-2']);
+    await sampleAt(LATER_MS + LATEST_SCRAPE_MS - 1, sampleOf('hf-2', 1));
+    expect(discovered()).toEqual(['hf-1', 'hf-2']);
+    expect(await collector.textOf('hf-1')).toContain('machine_cpu_seconds_total{machine="hf-1"} 0');
+
+    await sampleAt(2 * LATER_MS + LATEST_SCRAPE_MS, sampleOf('hf-2', 1));
+    expect(discovered()).toEqual(['hf-2']);
+    expect(await collector.textOf('hf-1')).toBeUndefined();
   });
 });
 

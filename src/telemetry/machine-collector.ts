@@ -1,16 +1,10 @@
 import type { Engine, MachineSample } from '../machines/engine.js';
+import { LATEST_SCRAPE_MS } from '../metrics/latest-scrape.js';
 import type { Logger } from './logger.js';
 import { advance, type Counters, type Tally } from './machine-counters.js';
 import { createMachineMetrics } from './machine-metrics.js';
 import type { WorkerMetrics } from './metrics.js';
 
-/**
- * After its end a machine's last values are served for this long, so that the scrape that covers the end still finds them: a minute
- * is Prometheus' default interval, and some slack.
- */
-const KEEP_MS = 75_000;
-/** For as long it is still discovered, or its last scrape would never come: a target that is gone is not scraped any more. */
-const DISCOVERED_MS = 15_000;
 /** An engine that does not answer must not stop the sampling of the others. */
 const SAMPLE_TIMEOUT_MS = 10_000;
 export interface LiveMachine {
@@ -27,7 +21,7 @@ export interface MachineCollector {
   stop(): void;
   /** For a scrape: samples now if the last time is longer ago than half an interval. Never throws, waits no longer than it may. */
   freshen(patienceMs: number): Promise<void>;
-  /** The machines of each engine's last sample, and those that have just gone. */
+  /** The machines that are served: those of each engine's last sample, and those that have gone, while a last scrape of theirs may come. */
   live(): LiveMachine[];
   /** The metrics of one machine in Prometheus' text format; undefined when it is not served (any more). */
   textOf(machine: string): Promise<string | undefined>;
@@ -120,7 +114,7 @@ export function createMachineCollector(deps: MachineCollectorDeps): MachineColle
 
   /** A machine of an engine that does not answer is no longer served, but not forgotten: it may still be there afterwards. */
   function forget(): void {
-    const oldestMs = now() - KEEP_MS;
+    const oldestMs = now() - LATEST_SCRAPE_MS;
     for (const [machine, known] of machines) {
       if (known.seenAtMs > oldestMs) continue;
       if (known.served) published.remove(known.label);
@@ -166,7 +160,7 @@ export function createMachineCollector(deps: MachineCollectorDeps): MachineColle
     },
     live: () =>
       [...machines.values()]
-        .filter((known) => known.seenAtMs === stateOf(known)?.sampledAtMs || known.seenAtMs > now() - DISCOVERED_MS)
+        .filter(({ served }) => served)
         .map(({ machine, engine, job }) => ({ machine, engine, job })),
     async textOf(machine) {
       const known = machines.get(machine);

@@ -18,7 +18,7 @@ const COUNTERS: Record<CounterField, { name: string; help: string }> = {
   diskWrittenBytes: { name: 'holdfast_machine_disk_written_bytes_total', help: 'Bytes written to block devices' },
 };
 
-/** The metrics with a label `machine`. Their cardinality is that of the machines of the last minute. */
+/** The metrics with a label `machine`. Their cardinality is that of the machines of the last two minutes. */
 export interface MachineMetrics {
   set(machine: string, sample: Pick<MachineSample, 'memoryBytes' | 'memoryLimitBytes'>): void;
   /** @param countedFromMs Unix milliseconds: nothing that the machine used before is in its counters */

