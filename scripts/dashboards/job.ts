@@ -18,11 +18,7 @@ function graphs(): Panel[] {
     unit: UNITS[name]?.unit ?? 'short',
     queries: [
       {
-        expr: query
-          // The same for one machine; here there may be several, each with whatever labels its target has.
-          .replace(/^max without \([^)]*\)/, 'max by (machine)')
-          .replaceAll('{selector}', 'machine=~"$machine"')
-          .replaceAll('{interval}', '$__rate_interval'),
+        expr: query.replaceAll('{selector}', 'machine=~"$machine"').replaceAll('{interval}', '$__rate_interval'),
         legend: '{{machine}}',
       },
     ],

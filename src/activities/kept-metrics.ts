@@ -151,9 +151,12 @@ function reasonOf(document: MetricsDocument, to: { toCoordinator: boolean; uploa
 }
 
 /** For a replay to bring. */
-function missing({ skipped }: MetricsDocument): string {
-  const what = skipped.length === 0 ? 'the scrape that covers its end' : skipped.map(({ query }) => query).join(', ');
-  return `still missing: ${what} (a replay may bring it)`;
+function missing({ skipped, missing: known = [] }: MetricsDocument): string {
+  const what = [
+    ...(known.includes('last_scrape') ? ['the scrape that covers its end'] : []),
+    ...(known.includes('answers') ? skipped.map(({ query }) => query) : []),
+  ];
+  return `still missing: ${what.length === 0 ? 'an answer of Prometheus' : what.join(', ')} (a replay may bring it)`;
 }
 
 function whatIsThere(document: MetricsDocument): string {

@@ -58,9 +58,7 @@ export async function collectMetrics(
       mayStillCome: false,
     }),
   );
-  // Half-way between two scrapes: on a scrape's own time its jitter of some milliseconds would decide whether a rate finds two
-  // samples, three, or one and has no value.
-  const endMs = last.endMs + Math.floor((last.scrapeIntervalMs ?? 0) / 2);
+  const endMs = endOfWindow(request, last);
   const window = { startMs: Math.min(request.window.startMs, endMs), endMs };
   const resolution = chooseResolution(window.endMs - window.startMs, request.stepMs, last.scrapeIntervalMs);
   const { stepMs, intervalMs } = resolution;
@@ -102,8 +100,23 @@ export async function collectMetrics(
     ...facts,
     skipped: [...answers.skipped, ...facts.skipped],
     collectedAtMs: clock.now(),
-    ...(gaps.isOpen || last.mayStillCome ? { complete: false as const } : {}),
+    ...whatMayCome(last, gaps),
   });
+}
+
+function whatMayCome({ mayStillCome }: LastScrape, { isOpen }: Gaps): Pick<MetricsDocument, 'complete' | 'missing'> {
+  const missing = [...(mayStillCome ? ['last_scrape' as const] : []), ...(isOpen ? ['answers' as const] : [])];
+  return missing.length === 0 ? {} : { complete: false, missing };
+}
+
+/**
+ * Half-way between two scrapes: on a scrape's own time its jitter of some milliseconds would decide whether a rate finds two samples,
+ * three, or one and has no value. An early window ends with the script at the latest: a rhythm that is known from few scrapes may be
+ * told too long, and what GitLab gets must not end after the whole document.
+ */
+function endOfWindow({ early, window }: CollectRequest, { endMs, scrapeIntervalMs = 0 }: LastScrape): number {
+  const betweenMs = endMs + Math.floor(scrapeIntervalMs / 2);
+  return early === true ? Math.min(betweenMs, window.endMs) : betweenMs;
 }
 
 const NO_CURVES: ReadonlyMap<string, Curve> = new Map();
@@ -230,7 +243,7 @@ async function unless<T, U>(gaps: Gaps, work: () => Promise<T>, otherwise: (reas
   }
 }
 
-interface Collected extends Answers, Facts, Pick<MetricsDocument, 'computedUntilMs' | 'complete'> {
+interface Collected extends Answers, Facts, Pick<MetricsDocument, 'computedUntilMs' | 'complete' | 'missing'> {
   last: LastScrape;
   window: MetricsDocument['window'];
   stepMs: number;

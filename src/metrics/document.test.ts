@@ -1,19 +1,11 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { metricsDocument } from '../../test/support/metrics-fixtures.js';
 import { MetricsDocument, toReferee } from './document.js';
 import { aggregateSeries, formatValue, parseValue, type Point } from './values.js';
 
-const document: MetricsDocument = {
-  version: 1,
-  job: 'job/1',
-  name: 'build',
-  project: 'group/project',
-  machine: 'hf-1',
-  engine: 'local',
-  outcome: 'samples',
+const document = metricsDocument({
   window: { startMs: 1000, endMs: 11_000 },
-  stepMs: 5000,
-  selector: { name: 'machine', value: 'hf-1' },
   stages: [{ name: 'step_script', startedAtMs: 2000, finishedAtMs: 10_000 }],
   queries: { cpu: 'rate(x[5s])', memory: 'y', disk: 'z', broken: '((' },
   series: [
@@ -36,9 +28,7 @@ const document: MetricsDocument = {
     { query: 'memory', labels: {}, values: [[1.5, '1024']] },
   ],
   skipped: [{ query: 'broken', reason: 'parse error' }],
-  aggregate: 'sum',
-  collectedAtMs: 12_000,
-};
+});
 
 describe('toReferee', () => {
   it('makes one list of points of each query, sums several series, keeps an only one as it is', () => {

@@ -47,7 +47,7 @@ export const MetricsDocument = z.object({
    * needs two samples; only with Holdfast's own metrics.
    */
   computedUntilMs: z.number().optional(),
-  /** Queries that Prometheus refused, each with its words. */
+  /** Queries that Prometheus refused or did not answer, each with its words; and those that cannot have found anything. */
   skipped: z.array(z.object({ query: z.string(), reason: z.string() })),
   /** How several series of a query become one in GitLab's artifact. */
   aggregate: z.enum(AGGREGATES),
@@ -63,11 +63,10 @@ export const MetricsDocument = z.object({
   /** Steps whose container was killed by the kernel for its memory. */
   oomKills: z.number().optional(),
   collectedAtMs: z.number(),
-  /**
-   * False: written when the script had just ended, before the last scrape; sums and flags are still to come. A later collection
-   * replaces it.
-   */
+  /** False: a later collection may bring more, and replaces it. Sums and flags may be among that. */
   complete: z.literal(false).optional(),
+  /** Of an incomplete one: the scrape that covers the script's end, or answers that Prometheus owes. Older documents do not say. */
+  missing: z.array(z.enum(['last_scrape', 'answers'])).optional(),
   /** Where GitLab's artifact went: to the coordinator, or no further than the store. */
   delivery: z.enum(['uploaded', 'stored']).optional(),
   /** Where the coordinator's copy ends: at the last scrape before the script's end. */

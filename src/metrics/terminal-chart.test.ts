@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { metricsDocument } from '../../test/support/metrics-fixtures.js';
 import { toColumns } from './block-chart.js';
 import type { MetricsDocument } from './document.js';
 import { renderMetrics } from './terminal-chart.js';
@@ -8,17 +9,8 @@ import { formatBytes } from './units.js';
 const T0 = 1_700_000_000;
 
 function documentOf(changes: Partial<MetricsDocument> = {}): MetricsDocument {
-  return {
-    version: 1,
-    job: 'job/1',
-    name: 'build',
-    project: '',
-    machine: 'hf-1',
-    engine: 'local',
-    outcome: 'samples',
+  return metricsDocument({
     window: { startMs: T0 * 1000, endMs: (T0 + 20) * 1000 },
-    stepMs: 5000,
-    selector: { name: 'machine', value: 'hf-1' },
     stages: [
       { name: 'get_sources', startedAtMs: T0 * 1000, finishedAtMs: (T0 + 5) * 1000 },
       { name: 'step_script', startedAtMs: (T0 + 5) * 1000, finishedAtMs: (T0 + 20) * 1000 },
@@ -38,11 +30,8 @@ function documentOf(changes: Partial<MetricsDocument> = {}): MetricsDocument {
       { query: 'memory', labels: { container: 'a' }, values: [[T0 + 20, '1048576']] },
       { query: 'memory', labels: { container: 'b' }, values: [[T0 + 20, '2097152']] },
     ],
-    skipped: [],
-    aggregate: 'sum',
-    collectedAtMs: 0,
     ...changes,
-  };
+  });
 }
 
 const CONTROL = /[\u0000-\u0009\u000b-\u001f\u007f-\u009f]/;
@@ -68,7 +57,10 @@ describe('renderMetrics', () => {
   it('tells what is missing at the end, here or in the copy of GitLab', () => {
     const render = (changes: Partial<MetricsDocument>) => renderMetrics(documentOf(changes), { width: 80, tty: false });
 
-    expect(render({ complete: false })).toContain('Up to the last scrape before the end of the script');
+    expect(render({ complete: false, missing: ['last_scrape'] })).toContain('Up to the last scrape before the end');
+    expect(render({ complete: false, missing: ['answers'] })).not.toContain('scrape');
+    expect(render({ complete: false, missing: ['answers'] })).toContain('has not answered every question');
+    expect(render({ complete: false })).toContain('Something that a replay may bring');
     expect(render({ uploadedUntilMs: (T0 + 16) * 1000 })).toContain("GitLab's artifact ends 4.0 s earlier");
     expect(render({ uploadedUntilMs: (T0 + 20) * 1000 })).not.toContain('GitLab');
   });
@@ -114,6 +106,7 @@ describe('renderMetrics', () => {
           totals: { cpuSeconds: 1234.5, networkReceiveBytes: 1 },
           coverage: 0.4,
           complete: false,
+          missing: ['last_scrape', 'answers'],
           queries: { [name]: 'q' },
           series: series.map((each) => ({ ...each, query: name })),
           stages: [...stages, { name: `${stage} of a stage`, startedAtMs: T0 * 1000, finishedAtMs: (T0 + 9) * 1000 }],

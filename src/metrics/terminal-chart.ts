@@ -1,5 +1,6 @@
-import { pointsOf, WHOLE, type MachineTotals, type MetricsDocument } from './document.js';
+import { pointsOf, type MachineTotals, type MetricsDocument } from './document.js';
 import { drawChart, toColumns } from './block-chart.js';
+import { shortcomingsOf } from './shortcomings.js';
 import { formatBytes, formatterOf, oneLine } from './units.js';
 import { parseValue } from './values.js';
 
@@ -36,8 +37,9 @@ export function renderMetrics(document: MetricsDocument, given: ChartOptions, on
   const graphs = wanted
     .filter((query) => document.series.some((series) => series.query === query && series.values.length > 0))
     .map((query, index) => renderQuery(document, query, options, COLORS[index % COLORS.length] ?? '36'));
+  const shortcomings = shortcomingsOf(document).map((words) => lines(words, options));
   const gap = options.tty ? '\n' : '';
-  return [...graphs, renderStages(document, options), ...renderGaps(document, options), ...skipped]
+  return [...graphs, renderStages(document, options), ...shortcomings, ...skipped]
     .filter((part) => part !== '')
     .join(gap);
 }
@@ -71,25 +73,6 @@ function totalOf({ totals = {} }: MetricsDocument, query: string): string {
   const field = TOTALS[query];
   const bytes = field === undefined ? undefined : totals[field];
   return bytes === undefined ? '' : `, total ${formatBytes(bytes)}`;
-}
-
-function renderGaps(document: MetricsDocument, options: ChartOptions): string[] {
-  return [coverageWords(document), endWords(document)]
-    .filter((words) => words !== undefined)
-    .map((words) => lines(words, options));
-}
-
-function coverageWords({ coverage }: MetricsDocument): string | undefined {
-  if (coverage === undefined || coverage >= WHOLE) return undefined;
-  return `Prometheus has samples for ${String(Math.round(coverage * 100))} % of the time.`;
-}
-
-/** What is missing at the end, here or in the coordinator's copy. */
-function endWords({ complete, window, uploadedUntilMs }: MetricsDocument): string | undefined {
-  if (complete === false)
-    return 'Up to the last scrape before the end of the script; what came after it is not there yet.';
-  if (uploadedUntilMs === undefined || uploadedUntilMs >= window.endMs) return undefined;
-  return `GitLab's artifact ends ${((window.endMs - uploadedUntilMs) / 1000).toFixed(1)} s earlier: it was sent with the job.`;
 }
 
 /** A bar a stage, under the graphs and to the same scale. */

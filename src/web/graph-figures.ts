@@ -1,5 +1,6 @@
 import type { MetricsDocument } from '../metrics/document.js';
 import { pointsOf } from '../metrics/document.js';
+import { shortcomingsOf } from '../metrics/shortcomings.js';
 import { formatterOf } from '../metrics/units.js';
 import { parseValue } from '../metrics/values.js';
 import { html, type Html } from './html.js';
@@ -21,14 +22,15 @@ export function queryTitle(query: string): string {
 /** A figure for each query: its highest and mean value in words, and the place of its graph. */
 export function graphFigures(document: MetricsDocument): Html {
   const skipped = new Map(document.skipped.map(({ query, reason }) => [query, reason]));
-  return html`<div class="graphs">
-    ${Object.keys(document.queries).map((query) => figure(document, query, skipped.get(query)))}
-  </div>`;
+  return html`${shortcomingsOf(document).map((words) => html`<p class="muted">${words}</p>`)}
+    <div class="graphs">
+      ${Object.keys(document.queries).map((query) => figure(document, query, skipped.get(query)))}
+    </div>`;
 }
 
-function figure(document: MetricsDocument, query: string, refused: string | undefined): Html {
+function figure(document: MetricsDocument, query: string, skipped: string | undefined): Html {
   const values = valuesOf(document, query);
-  const words = refused === undefined ? inWords(document, query, values) : `Prometheus refused the query: ${refused}`;
+  const words = skipped === undefined ? inWords(document, query, values) : `was skipped: ${skipped}`;
   return html`<figure data-query="${query}">
     <figcaption><strong>${queryTitle(query)}</strong> <span class="muted">${words}</span></figcaption>
     ${values.length > 0 && html`<div class="plot"></div>`}
