@@ -2,6 +2,7 @@ import uPlot from 'uplot';
 import type { MetricsDocument } from '../../../metrics/document.js';
 import { formatterOf } from '../../../metrics/units.js';
 import { moveByKeys } from './keys.js';
+import { createLegend } from './legend.js';
 import { plotDataOf, scaleOf, type PlotData } from './plot-data.js';
 import { readPalette, type Palette } from './palette.js';
 import { stageShading } from './stage-shading.js';
@@ -62,6 +63,7 @@ function createPlot(
   const format = formatterOf(query);
   const { originMs, endMs } = windowOf(metrics);
   const seconds = times.map((time) => time - originMs / 1000);
+  const legend = createLegend(place, { toggles: series.length > 1 });
   const axis = {
     stroke: () => palette().muted,
     grid: { stroke: () => palette().line, width: 1 },
@@ -98,14 +100,14 @@ function createPlot(
         value: (_plot, value: number | null) => (value === null ? '–' : formatTime(originMs + value * 1000)),
       },
       ...series.map(({ label }, index) => ({
-        label,
+        label: legend.labelOf(label),
         stroke: () => palette().series[index] ?? palette().text,
         width: 1.75,
         points: { show: times.length < 40 },
         value: (_plot: uPlot, value: number | null) => (value === null ? '–' : format(value)),
       })),
     ],
-    plugins: [stageShading(metrics.stages, originMs, palette)],
+    plugins: [legend.plugin, stageShading(metrics.stages, originMs, palette)],
   };
   return new uPlot(options, [seconds, ...series.map(({ values }) => values)], place);
 }

@@ -18,7 +18,7 @@ export function moveByKeys(place: HTMLElement, plot: uPlot, moveTo: (at: number)
     event.preventDefault();
     moveTo(at);
     place.setAttribute('aria-valuenow', String(at));
-    place.setAttribute('aria-valuetext', legendOf(place));
+    place.setAttribute('aria-valuetext', valuesBelow(place));
   });
 }
 
@@ -30,8 +30,8 @@ function next(key: string, now: number | undefined, last: number): number | unde
   return undefined;
 }
 
-function legendOf(place: HTMLElement): string {
-  return [...place.querySelectorAll('.u-legend .u-series')]
+function valuesBelow({ parentElement }: HTMLElement): string {
+  return [...(parentElement?.querySelectorAll('.u-legend .u-series') ?? [])]
     .map((row) => row.textContent.replaceAll(/\s+/g, ' ').trim())
     .join(', ');
 }

@@ -1,19 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import type { MetricsDocument } from '../../../metrics/document.js';
+import { metricsDocument } from '../../../../test/support/metrics-fixtures.js';
 import { plotDataOf, scaleOf } from './plot-data.js';
 
-const DOCUMENT: MetricsDocument = {
-  version: 1,
-  job: 'job/1',
-  name: 'build',
-  project: '',
-  machine: 'hf-1',
-  engine: 'local',
-  outcome: 'samples',
-  window: { startMs: 0, endMs: 20_000 },
-  stepMs: 5000,
-  selector: { name: 'machine', value: 'hf-1' },
-  stages: [],
+const DOCUMENT = metricsDocument({
   queries: { threads: 't', files: 'f' },
   series: [1, 2, 3, 4, 5].flatMap((at) =>
     ['threads', 'files'].map((query) => ({
@@ -22,11 +11,8 @@ const DOCUMENT: MetricsDocument = {
       values: [[5, String(at)]] as [number, string][],
     })),
   ),
-  skipped: [],
-  aggregate: 'sum',
   aggregates: { threads: 'max' },
-  collectedAtMs: 0,
-};
+});
 
 describe('plotDataOf', () => {
   it('names the aggregate that it draws, the query’s own where it has one', () => {

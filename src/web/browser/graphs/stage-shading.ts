@@ -35,6 +35,8 @@ export function stageShading(
       },
       draw: (plot) => {
         const { ctx, bbox } = plot;
+        // uPlot believes its own font to be set still.
+        ctx.save();
         ctx.font = `${String(11 * devicePixelRatio)}px system-ui, sans-serif`;
         ctx.textBaseline = 'top';
         ctx.textAlign = 'left';
@@ -44,6 +46,7 @@ export function stageShading(
           const words = fitting(ctx, name, width - 8 * devicePixelRatio);
           ctx.fillText(words, left + 4 * devicePixelRatio, bbox.top + 3 * devicePixelRatio);
         });
+        ctx.restore();
       },
     },
   };
