@@ -13,6 +13,10 @@ describe('a table in columns', () => {
     ).toBe('A      LONG  C\n12345  x     end\n');
   });
 
+  it('lets no cell steer the terminal or begin a line', () => {
+    expect(inColumns([['A'], ['\u001b[2Jgone\nROW']])).toBe('A\n [2Jgone ROW');
+  });
+
   it('begins every cell of a column at the same place, and leaves no spaces at the end', () => {
     const cell = fc.string({ unit: fc.constantFrom('a', 'b', '-'), minLength: 1, maxLength: 9 });
     fc.assert(

@@ -4,6 +4,7 @@ import type { ReplayedJob } from '../client/replay-many.js';
 import { listIncompleteMetrics } from '../client/incomplete-metrics.js';
 import { shortJobId } from '../contracts/names.js';
 import { parseDuration } from '../job/durations.js';
+import { oneLine } from '../metrics/units.js';
 import { printJson, say, withClient, type CommonOptions } from './context.js';
 import { EXIT, UsageError } from './exit-codes.js';
 import { createProgress } from './progress.js';
@@ -107,7 +108,9 @@ function show(results: readonly Line[], { json }: ReplayOptions): void {
   if (json === true) printJson(results);
   else
     for (const { workflowId, outcome, reason } of results)
-      process.stdout.write(`${workflowId}  ${WORDS[outcome] ?? outcome}${reason === '' ? '' : `  ${reason}`}\n`);
+      process.stdout.write(
+        `${workflowId}  ${WORDS[outcome] ?? outcome}${reason === '' ? '' : `  ${oneLine(reason)}`}\n`,
+      );
 }
 
 const WORDS: Record<string, string> = {

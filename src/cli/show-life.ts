@@ -1,5 +1,6 @@
 import type { JobFlight } from '../client.js';
 import { lifeRows, type LifeRow } from '../client/life/life-rows.js';
+import { oneLine } from '../metrics/units.js';
 
 type Row = Omit<LifeRow, 'kind' | 'isBad'>;
 
@@ -21,7 +22,7 @@ function table(rows: readonly Row[]): string {
         const width = widths[index] ?? 0;
         return column === 'at' || column === 'took' ? row[column].padStart(width) : row[column].padEnd(width);
       });
-      return `  ${at}  ${name}  ${about}  ${took}  ${row.says}`.trimEnd() + '\n';
+      return `  ${at}  ${name}  ${about}  ${took}  ${oneLine(row.says)}`.trimEnd() + '\n';
     })
     .join('');
 }

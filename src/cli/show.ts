@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import type { JobFlight } from '../client.js';
+import { oneLine } from '../metrics/units.js';
 import { jobKeys } from '../store/keys.js';
 import { printJson, say, withClient, type CommonOptions } from './context.js';
 import { EXIT } from './exit-codes.js';
@@ -58,7 +59,7 @@ function describe(status: JobFlight): string {
   ];
   const head = facts
     .filter(([, value]) => value !== null)
-    .map(([name, value]) => `${name.padEnd(10)} ${value ?? ''}\n`);
+    .map(([name, value]) => `${name.padEnd(10)} ${oneLine(value ?? '')}\n`);
   const steps = status.steps.map((step) => {
     const took =
       step.startedAt === null || step.finishedAt === null
@@ -69,7 +70,7 @@ function describe(status: JobFlight): string {
   });
   const artifacts = status.artifacts.map(
     (artifact) =>
-      `  ${artifact.name} (${artifact.type}, ${String(artifact.files)} files, ${String(artifact.bytes)} bytes)\n`,
+      `  ${oneLine(artifact.name)} (${artifact.type}, ${String(artifact.files)} files, ${String(artifact.bytes)} bytes)\n`,
   );
   return [
     ...head,

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { loadConfig } from '../config/load.js';
 import type { JobUsage } from '../metrics/usage.js';
-import { formatBytes, oneLine } from '../metrics/units.js';
+import { formatBytes } from '../metrics/units.js';
 import { inColumns } from './columns.js';
 import { printJson, say, type CommonOptions } from './context.js';
 
@@ -53,8 +53,8 @@ export function usageTable(usage: readonly JobUsage[]): string {
 function toRow(usage: JobUsage): string[] {
   const { cpu, memoryBytes: memory, limits, throttledSeconds } = usage;
   return [
-    oneLine(usage.project),
-    oneLine(usage.name),
+    usage.project,
+    usage.name,
     String(usage.runs),
     shown(cpu?.peak, cores),
     shown(cpu?.p95, cores),

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Client } from '@temporalio/client';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { listIncompleteMetrics } from '../../src/client/incomplete-metrics.js';
 import { NAME_MEMO } from '../../src/client/job-list.js';
 import { createHoldfastClient, JobNotFoundError, type HoldfastClient } from '../../src/client.js';
 import { listJobPage } from '../../src/client/job-page.js';
@@ -11,6 +12,7 @@ import { parseKeyRing } from '../../src/codec/key-ring.js';
 import { createPayloadCodec } from '../../src/codec/payload-codec.js';
 import { ConfigError, parseConfig } from '../../src/config/load.js';
 import { CI_JOB_WORKFLOW, REPLAY_METRICS_WORKFLOW } from '../../src/contracts/names.js';
+import { incompleteKeys } from '../../src/store/keys.js';
 import { until } from '../support/processes.js';
 import { startFakeWorld, type FakeWorld } from './fake-world.js';
 
@@ -150,6 +152,29 @@ describe('a job that was sealed with a key which is not here', () => {
     expect(status).toMatchObject({ state: 'pending', unknownKey: 'theirs' });
     expect(status.summary).toContain('sealed with key "theirs", which is not in the key file: add that key\'s line');
     expect((await job.flight()).life.events.length).toBeGreaterThan(0);
+  });
+});
+
+describe('jobs whose metrics are incomplete', () => {
+  const mark = (id: string) => client.store.write(incompleteKeys.job(id), '');
+  const marked = async (filter: { since?: Date; limit?: number } = {}) =>
+    (await listIncompleteMetrics(client.temporal, client.store, { limit: 1000, ...filter })).map(
+      ({ workflowId }) => workflowId,
+    );
+
+  it('are those with a mark in the store that Temporal still knows, whatever their ids and however many marks', async () => {
+    const ids = [`job/${unique()}`, `a team's/${unique()}`, `job/${unique()}`];
+    for (const id of [...ids, `job/${unique()}`]) await listed(await start(id));
+    const sealed = await startSealed(`job/${unique()}`);
+    await listed(sealed);
+    const other = await start(`other/${unique()}`, REPLAY_METRICS_WORKFLOW);
+    for (const id of [...ids, sealed, other]) await mark(id);
+    // More than Temporal is asked for at once.
+    for (let at = 0; at < 60; at++) await mark(`job/gone-${String(at)}`);
+
+    expect((await marked()).sort()).toEqual([...ids, sealed].sort());
+    expect((await marked({ since: new Date(Date.now() - 3_600_000) })).length).toBe(4);
+    expect(await marked({ since: new Date(Date.now() + 3_600_000) })).toEqual([]);
   });
 });
 
