@@ -4,7 +4,7 @@ import { RunSummary } from './run-summary.js';
 import { summarizeUsage, type JobUsage } from './usage.js';
 
 /** Names made of branches or dates never come back: of more than this many in a project those that ran longest ago go. */
-export const MOST_NAMES_PER_PROJECT = 500;
+const MOST_NAMES_PER_PROJECT = 500;
 /** Objects read at once. */
 const READS_AT_ONCE = 16;
 
@@ -12,9 +12,14 @@ const READS_AT_ONCE = 16;
  * Keeps a run among the last ones of its name, and drops what is too old. An object a run and no common one, so that two workers
  * never write the same; a repeated call writes the same again.
  */
-export async function keepRun(store: Store, run: RunSummary, mostRuns: number): Promise<void> {
+export async function keepRun(
+  store: Store,
+  run: RunSummary,
+  mostRuns: number,
+  mostNames = MOST_NAMES_PER_PROJECT,
+): Promise<void> {
   const known = await store.list(usageKeys.name(run.project, run.name));
-  if (known.length === 0) await makeRoom(store, run.project);
+  if (known.length === 0) await makeRoom(store, run.project, mostNames - 1);
   const key = usageKeys.run(run);
   await store.write(key, JSON.stringify(run));
   // Keys begin with the time, so their order is that of the runs.
@@ -22,10 +27,9 @@ export async function keepRun(store: Store, run: RunSummary, mostRuns: number): 
   for (const old of runs.slice(0, Math.max(0, runs.length - mostRuns))) await store.remove(old);
 }
 
-async function makeRoom(store: Store, project: string): Promise<void> {
+async function makeRoom(store: Store, project: string, mostNames: number): Promise<void> {
   const names = namesByLastRun(await store.list(usageKeys.project(project)));
-  for (const key of names.slice(0, Math.max(0, names.length - MOST_NAMES_PER_PROJECT + 1)).flat())
-    await store.remove(key);
+  for (const key of names.slice(0, Math.max(0, names.length - mostNames)).flat()) await store.remove(key);
 }
 
 /**

@@ -3,11 +3,11 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { metricsDocument } from '../../test/support/metrics-fixtures.js';
 import { openStore } from '../store/open-store.js';
 import type { Store } from '../store/store.js';
-import type { MetricsDocument } from './document.js';
 import { percentile, summarizeRun, type RunSummary } from './run-summary.js';
-import { keepRun, MOST_NAMES_PER_PROJECT, readLatestUsage, readUsage } from './usage-log.js';
+import { keepRun, readLatestUsage, readUsage } from './usage-log.js';
 import { summarizeUsage } from './usage.js';
 
 const MIB = 1024 * 1024;
@@ -56,17 +56,9 @@ describe('percentile', () => {
 });
 
 describe('summarizeRun', () => {
-  const document: MetricsDocument = {
-    version: 1,
-    job: 'job/1',
-    name: 'build',
+  const document = metricsDocument({
     project: 'p',
-    machine: 'hf-1',
-    engine: 'local',
-    outcome: 'samples',
     window: { startMs: 0, endMs: 20_500 },
-    stepMs: 5000,
-    selector: { name: 'machine', value: 'hf-1' },
     stages: [{ name: 'step_script', startedAtMs: 1000, finishedAtMs: 20_000 }],
     queries: { cpu: 'c', memory: 'm' },
     series: [
@@ -74,12 +66,9 @@ describe('summarizeRun', () => {
       { query: 'memory', labels: { container: 'a' }, values: [[5, '100'], [10, '200']] }, // prettier-ignore
       { query: 'memory', labels: { container: 'b' }, values: [[5, '10']] },
     ],
-    skipped: [],
-    aggregate: 'sum',
-    collectedAtMs: 0,
     limits: { cpus: 1, memoryBytes: 1000 },
     oomKills: 1,
-  };
+  });
 
   it('has peaks, percentiles and the area of the graph where no counter is known', () => {
     expect(summarizeRun(document)).toEqual({
@@ -246,13 +235,11 @@ describe('the kept runs', () => {
   });
 
   it('are of a bounded number of names: the one that ran longest ago goes', async () => {
-    for (let at = 0; at <= MOST_NAMES_PER_PROJECT; at++)
-      await keepRun(store, runOf({ name: `branch-${String(at)}`, endedAtMs: at * 1000 }), 5);
+    for (let at = 0; at < 4; at++)
+      await keepRun(store, runOf({ name: `branch-${String(at)}`, endedAtMs: at * 1000 }), 5, 3);
 
     const names = (await readUsage(store, { project: 'group/project' })).map(({ name }) => name);
 
-    expect(names).toHaveLength(MOST_NAMES_PER_PROJECT);
-    expect(names).not.toContain('branch-0');
-    expect(names).toContain(`branch-${String(MOST_NAMES_PER_PROJECT)}`);
+    expect(names).toEqual(['branch-1', 'branch-2', 'branch-3']);
   });
 });

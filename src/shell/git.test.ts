@@ -87,11 +87,13 @@ function fetchSources(
   });
   const home = join(root, 'home');
   mkdirSync(home, { recursive: true });
+  // The pause between two attempts.
+  writeFileSync(join(home, 'sleep'), '#!/bin/sh\n', { mode: 0o755 });
   const run = spawnSync('sh', [], {
     input: script,
     encoding: 'utf8',
     cwd: root,
-    env: { PATH: process.env['PATH'] ?? '', HOME: home },
+    env: { PATH: `${home}:${process.env['PATH'] ?? ''}`, HOME: home },
   });
   return { code: run.status, output: `${run.stdout}${run.stderr}`, directory, warnings };
 }
@@ -218,7 +220,7 @@ describe('getting the sources', () => {
 
     expect(fetched.output).toContain('Deleting all tracked and untracked files due to source fetch failure');
     expect([fetched.code, textOf(fetched, 'file')]).toEqual([0, 'project 3\n']);
-  }, 30_000);
+  });
 
   it.each([
     [{}, false, false],

@@ -24,6 +24,7 @@ async function startPages(web: object) {
     codec: { encode: (payloads) => Promise.resolve(payloads), decode: (payloads) => Promise.resolve(payloads) },
     store: createDirectoryStore({ directory }),
     logger: silentLogger,
+    tryAgainMs: 50,
   });
 }
 

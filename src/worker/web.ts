@@ -30,8 +30,9 @@ export async function startWebPages(options: {
   codec: PayloadCodec;
   store: Store;
   logger: Logger;
+  tryAgainMs?: number;
 }): Promise<WebPages> {
-  const { config, client, codec, store, logger } = options;
+  const { config, client, codec, store, logger, tryAgainMs = TRY_AGAIN_MS } = options;
   if (!config.web.enabled) return { close: () => Promise.resolve() };
   const { listenAddress, temporalUiUrl } = config.web;
   const start = () =>
@@ -58,7 +59,7 @@ export async function startWebPages(options: {
   const later = server === undefined ? tryAgain() : Promise.resolve();
 
   async function tryAgain(): Promise<void> {
-    while (server === undefined && (await pause(TRY_AGAIN_MS, stopped.signal))) {
+    while (server === undefined && (await pause(tryAgainMs, stopped.signal))) {
       server = await ifFree(start).catch((error: unknown) => {
         logger.warn({ error }, 'The job pages could not be served');
         return undefined;

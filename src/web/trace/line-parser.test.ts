@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { anyCharacter } from '../../../test/support/any-text.js';
 import type { TraceLine } from './line-buffer.js';
 import { createLineParser, type SectionMark } from './line-parser.js';
 import { styleCode } from './style.js';
@@ -110,7 +111,7 @@ describe('bounds', () => {
 
 const pieces = fc.array(
   fc.oneof(
-    fc.string({ unit: 'binary', maxLength: 8 }),
+    fc.string({ unit: anyCharacter, maxLength: 8 }),
     fc.constantFrom(
       '\n',
       '\r',
