@@ -41,6 +41,20 @@ describe('a store in a directory', () => {
     expect(filesBelow(directory)).toHaveLength(1);
   });
 
+  it('takes away what a process that was killed has left in the middle of a write, and nothing that is being written', async () => {
+    await store.write('jobs/a/x', 'whole');
+    const left = join(directory, 'jobs', '.tmp', 'left');
+    writeFileSync(left, 'half');
+    const inHours = (hours: number) =>
+      createDirectoryStore({ directory, now: () => statSync(left).mtimeMs + hours * 3_600_000 });
+
+    await inHours(23).write('jobs/b/x', 'whole');
+    expect(filesBelow(directory)).toContain(left);
+    await inHours(25).write('jobs/c/x', 'whole');
+    expect(filesBelow(join(directory, 'jobs', '.tmp'))).toEqual([]);
+    expect(await store.list('')).toEqual(['jobs/a/x', 'jobs/b/x', 'jobs/c/x']);
+  });
+
   it('lets only its own user read what it keeps', async () => {
     await store.write('jobs/a/trace', 'x');
     await store.writeAt('jobs/a/grown', 0, Buffer.from('x'));
@@ -68,7 +82,9 @@ describe('a store in a directory', () => {
 
   it('lists what begins with a prefix, in order, without unfinished writes', async () => {
     for (const key of ['jobs/b/x', 'jobs/a/y', 'jobs/a/x', 'other/z']) await store.write(key, '');
-    writeFileSync(join(directory, 'jobs', 'a', '.tmp-cut-off'), 'half');
+    for (const unfinished of ['.tmp/cut-off', 'a/.tmp-as-earlier-releases']) {
+      writeFileSync(join(directory, 'jobs', unfinished), 'half');
+    }
 
     expect(await store.list('jobs')).toEqual(['jobs/a/x', 'jobs/a/y', 'jobs/b/x']);
     expect(await store.list('')).toEqual(['jobs/a/x', 'jobs/a/y', 'jobs/b/x', 'other/z']);

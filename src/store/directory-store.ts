@@ -10,20 +10,48 @@ import { StoreError, type Store, type StoredObject } from './store.js';
 /** Only the worker's own user reads what is kept: traces and artifacts may hold what people did not mean to show. */
 const FILE_MODE = 0o600;
 const DIRECTORY_MODE = 0o700;
-/** Unfinished writes; a name that no key's segment can have. */
-const TEMPORARY = '.tmp-';
+/** Where unfinished writes are, below the first segment of their keys; earlier releases had them beside. No key's segment begins so. */
+const UNFINISHED = '.tmp';
+/** A write that has not grown for so long is that of a process that was killed. */
+const ABANDONED_MS = 24 * 3_600_000;
+/** Between two looks for such. */
+const TIDY_MS = 3_600_000;
 /** A look costs a system call. */
 const LOOK_MS = 80;
 
-/** A store in a directory of a local or shared file system. */
-export function createDirectoryStore(options: { directory: string }): Store {
+/**
+ * A store in a directory of a local or shared file system.
+ * @param options.now Unix milliseconds, as the file system has them
+ */
+export function createDirectoryStore(options: { directory: string; now?: () => number }): Store {
+  const { now = Date.now } = options;
   const pathOf = (key: string) => join(options.directory, ...segmentsOf(key));
+  const tidiedAtMs = new Map<string, number>();
+
+  /** On the file system of what it is to be: a renaming is whole or nothing only there. */
+  function unfinishedOf(key: string): string {
+    return join(options.directory, ...segmentsOf(key).slice(0, -1).slice(0, 1), UNFINISHED);
+  }
+
+  /** What killed processes have left in the middle of a write: whole archives, which nobody else would ever look for. */
+  async function tidy(unfinished: string): Promise<void> {
+    if (now() - (tidiedAtMs.get(unfinished) ?? -Infinity) < TIDY_MS) return;
+    tidiedAtMs.set(unfinished, now());
+    for (const name of await readdir(unfinished)) {
+      const path = join(unfinished, name);
+      const file = await absentAsUndefined(() => stat(path));
+      if (file !== undefined && now() - file.mtimeMs > ABANDONED_MS) await rm(path, { force: true });
+    }
+  }
 
   async function write(key: string, content: Buffer | string | Readable): Promise<StoredObject> {
     const path = pathOf(key);
-    const temporary = join(dirname(path), `${TEMPORARY}${randomBytes(8).toString('hex')}`);
+    const unfinished = unfinishedOf(key);
+    const temporary = join(unfinished, randomBytes(8).toString('hex'));
     return await guarded(async () => {
       await mkdir(dirname(path), { recursive: true, mode: DIRECTORY_MODE });
+      await mkdir(unfinished, { recursive: true, mode: DIRECTORY_MODE });
+      await tidy(unfinished);
       try {
         const stored = await writeWhole(temporary, content);
         await rename(temporary, path);
@@ -90,14 +118,14 @@ export function createDirectoryStore(options: { directory: string }): Store {
         absentAsUndefined(() => readdir(base, { recursive: true, withFileTypes: true })),
       );
       return (names ?? [])
-        .filter((entry) => entry.isFile() && !entry.name.startsWith(TEMPORARY))
+        .filter((entry) => entry.isFile())
         .map((entry) =>
-          keyOfSegments(
-            join(entry.parentPath, entry.name)
-              .slice(options.directory.length + 1)
-              .split('/'),
-          ),
+          join(entry.parentPath, entry.name)
+            .slice(options.directory.length + 1)
+            .split('/'),
         )
+        .filter((segments) => !segments.some((segment) => segment.startsWith(UNFINISHED)))
+        .map(keyOfSegments)
         .sort();
     },
     remove: (key) => guarded(() => rm(pathOf(key), { force: true })),
