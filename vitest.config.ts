@@ -1,4 +1,5 @@
 import { defineConfig } from 'vitest/config';
+import { BaseSequencer, type TestSpecification } from 'vitest/node';
 
 const MINUTES = 60_000;
 
@@ -7,11 +8,25 @@ function tier(name: string, include: string[], testTimeout: number) {
   return { extends: true as const, test: { name, include, testTimeout, hookTimeout: 2 * MINUTES } };
 }
 
+/** Files that take minutes, the longest first: begun last, they would run on alone. */
+const LONG = ['soak-', 'worker-paused', 'coordinator-answers', 'engine-'];
+
+class LongestFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const rankOf = ({ moduleId }: TestSpecification) => {
+      const rank = LONG.findIndex((beginning) => moduleId.includes(`/faults/${beginning}`));
+      return rank === -1 ? LONG.length : rank;
+    };
+    return (await super.sort(files)).toSorted((a, b) => rankOf(a) - rankOf(b));
+  }
+}
+
 export default defineConfig({
   test: {
     pool: 'forks',
     // Tests of one file that run at once: as many as test/gitlab has GitLabs.
     maxConcurrency: 10,
+    sequence: { sequencer: LongestFirst },
     projects: [
       tier(
         'unit',

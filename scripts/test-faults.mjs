@@ -7,7 +7,9 @@ import { basename, delimiter, join, resolve } from 'node:path';
 
 const DIRECTORY = join('test-output', 'faults');
 // Each group has a stack of its own, and mostly waits.
-const ABREAST = process.env.HOLDFAST_FAULTS_ABREAST ?? '3';
+const ABREAST = process.env.HOLDFAST_FAULTS_ABREAST ?? '4';
+/** Of the standstill of a trace; a scenario is broken only by more than its own bound (`test/support/faults/report.ts`). */
+const PROMISED_S = 10;
 const REPORT = join('test-output', 'faults-run.json');
 const asked = process.argv.slice(2);
 const groups = asked.filter((argument) => argument !== '--long');
@@ -51,6 +53,7 @@ const COLUMNS = {
   state: 'state',
   coordinator: 'coordinator',
   tookSeconds: 'took s',
+  kept: 'promises',
 };
 const rows = [
   Object.values(COLUMNS),
@@ -68,6 +71,14 @@ console.log(
     .join('\n'),
 );
 
+const moved = results.filter(({ secondsUntilMoved }) => secondsUntilMoved !== null);
+const slowest = moved.toSorted((a, b) => b.secondsUntilMoved - a.secondsUntilMoved)[0];
+if (slowest !== undefined) {
+  const soon = moved.filter(({ secondsUntilMoved }) => secondsUntilMoved <= PROMISED_S).length;
+  console.log(
+    `trace moving again within ${PROMISED_S} s of the repair: ${soon} of ${moved.length}; longest ${slowest.secondsUntilMoved.toFixed(1)} s: ${slowest.scenario}`,
+  );
+}
 for (const { scenario, skipped } of results) if (skipped !== undefined) console.log(`SKIPPED ${scenario}: ${skipped}`);
 const seconds = Math.round((Date.now() - startedAt) / 1000);
 const { groups: played, passed, failures } = readRun();
@@ -116,6 +127,7 @@ function firstLines(text) {
 }
 
 function cell(figures, key) {
+  if (key === 'kept') return figures.skipped !== undefined ? '-' : figures.broken.length === 0 ? 'kept' : 'BROKEN';
   const value = key === 'state' ? (figures.failureReason ?? figures.state) : figures[key];
   if (value === null || value === '') return '-';
   return typeof value === 'number' && !Number.isInteger(value) ? value.toFixed(1) : String(value);

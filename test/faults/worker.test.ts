@@ -1,4 +1,7 @@
+import { startGround } from '../support/faults/ground.js';
 import { faultSuite } from '../support/faults/suite.js';
 import { workerScenarios } from './scenarios/worker.js';
 
-faultSuite('worker', workerScenarios);
+faultSuite('worker', workerScenarios, {
+  start: () => startGround({ stack: { prometheus: false } }),
+});

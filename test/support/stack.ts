@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { stringify } from 'yaml';
@@ -193,7 +193,8 @@ export async function startStack(overrides: StackOverrides = {}): Promise<Stack>
     workers.push(worker);
     void worker.exited.then(() => ended.add(worker));
     const endedEarly = worker.exited.then((how) => {
-      throw new Error(`The worker has ended (${String(how)}) before it was ready: ${log('worker')}`);
+      const last = readFileSync(log('worker'), 'utf8').slice(-1_000);
+      throw new Error(`The worker has ended (${String(how)}) before it was ready: ${log('worker')}\n${last}`);
     });
     await Promise.race([untilHttp(`${own.url}/readyz`), endedEarly]);
     return worker;

@@ -1,8 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { FaultAction } from '../../support/coordinator/faults.js';
-import { isOver } from '../../support/coordinator/job.js';
+import { isOver, type CoordinatorJob } from '../../support/coordinator/job.js';
 import type { Scenario, Scene } from '../../support/faults/scenario.js';
-import { goOn } from '../../support/faults/numbered-job.js';
 import { present } from '../../support/faults/play.js';
 import { withdrawn } from '../../support/faults/worker-log.js';
 import { until } from '../../support/processes.js';
@@ -33,28 +32,28 @@ async function awayFor(scene: Scene, ms: number, how: 'cut' | 'stall' | 'forget'
 }
 
 export const refused: Scenario = {
-  name: 'coordinator refuses connections for 10 s while the script runs',
-  job: { lines: 120 },
+  name: 'coordinator refuses connections for 6 s while the script runs',
+  job: { lines: 'lasting' },
   gitlab: { updateInterval: 1 },
   async run(scene) {
     await scene.line(10);
-    await awayFor(scene, 10_000, 'cut');
+    await awayFor(scene, 6_000, 'cut');
   },
 };
 
 export const hanging: Scenario = {
-  name: 'coordinator hangs for 15 s while the script runs: connections open, no answer',
-  job: { lines: 170 },
+  name: 'coordinator hangs for 10 s while the script runs: connections open, no answer',
+  job: { lines: 'lasting' },
   gitlab: { updateInterval: 1 },
   async run(scene) {
     await scene.line(10);
-    await awayFor(scene, 15_000, 'stall');
+    await awayFor(scene, 10_000, 'stall');
   },
 };
 
 export const halfClosed: Scenario = {
   name: 'connections to the coordinator die without a word, new ones are carried',
-  job: { lines: 80 },
+  job: { lines: 'lasting' },
   gitlab: { updateInterval: 1 },
   async run(scene) {
     await scene.line(10);
@@ -63,14 +62,14 @@ export const halfClosed: Scenario = {
 };
 
 export const awayAtTheEnd: Scenario = {
-  name: 'coordinator away from the middle of the script until 8 s after its end: trace, artifacts, then the final status',
-  job: { lines: 60, ...MAKES_ARTIFACT },
+  name: 'coordinator away from the middle of the script until 5 s after its end: trace, artifacts, then the final status',
+  job: { lines: 40, ...MAKES_ARTIFACT },
   gitlab: { updateInterval: 1 },
   async run(scene) {
     await scene.line(10);
     await scene.gitlab().link.cut();
     await buildIsOver(scene);
-    await delay(8_000);
+    await delay(5_000);
     if (isOver(scene.remote().status)) throw new Error('The coordinator was not away');
     await scene.gitlab().link.restore();
     scene.repaired();
@@ -79,7 +78,7 @@ export const awayAtTheEnd: Scenario = {
 
 export const awayAndWorkerKilled: Scenario = {
   name: 'coordinator away, and the worker killed meanwhile',
-  job: { lines: 120 },
+  job: { lines: 'lasting' },
   gitlab: { updateInterval: 1 },
   async run(scene) {
     await scene.line(10);
@@ -95,7 +94,7 @@ export const awayAndWorkerKilled: Scenario = {
 
 export const workerKilled: Scenario = {
   name: 'worker killed while the script of a GitLab job runs',
-  job: { lines: 120 },
+  job: { lines: 'lasting' },
   gitlab: { updateInterval: 1 },
   async run(scene) {
     await scene.line(10);
@@ -107,7 +106,7 @@ export const workerKilled: Scenario = {
 
 export const workerHandedOver: Scenario = {
   name: 'worker told to stop (SIGTERM) while a GitLab job runs, and its successor started',
-  job: { lines: 80 },
+  job: { lines: 'lasting' },
   gitlab: { updateInterval: 1 },
   async run(scene) {
     await scene.line(10);
@@ -119,12 +118,15 @@ export const workerHandedOver: Scenario = {
 
 export const workerDrained: Scenario = {
   name: 'worker drained (SIGQUIT) while a GitLab job runs: it takes no other one and tells GitLab before it ends',
-  job: { lines: 80 },
+  job: { lines: 'lasting' },
   gitlab: { updateInterval: 1 },
   async run(scene) {
     await scene.line(10);
     const old = scene.stack.worker();
+    const before = withdrawn(scene.stack);
     old.kill('SIGQUIT');
+    await until('the end of its polls', () => withdrawn(scene.stack) > before);
+    scene.letEnd();
     const { coordinator } = scene.gitlab();
     const exit = await old.exited;
     if (exit !== 0) throw new Error(`The drained worker ended with ${String(exit)}`);
@@ -140,7 +142,7 @@ export const workerDrained: Scenario = {
 /** GitLab counts a job as handed over when it has answered, so whoever has asked for it must see to it, also while it stops. */
 export const drainedWithAnOpenRequest: Scenario = {
   name: 'worker drained (SIGQUIT) while GitLab holds its request: it still runs the job of that answer',
-  job: { lines: 100 },
+  job: { lines: 'lasting' },
   gitlab: { updateInterval: 1 },
   prepare: ({ gitlab }) => present(gitlab, 'a coordinator').coordinator.setLongPoll(40_000),
   async run(scene) {
@@ -153,85 +155,12 @@ export const drainedWithAnOpenRequest: Scenario = {
     await until('the end of its polls', () => withdrawn(scene.stack) > before);
     if (coordinator.heldPolls === 0) throw new Error('It has cut the request that GitLab holds');
     const late = coordinator.addJob({ script: ['true'] });
+    scene.letEnd();
     const exit = await old.exited;
     coordinator.setLongPoll(0);
     if (exit !== 0) throw new Error(`The drained worker ended with ${String(exit)}`);
     if (late.status !== 'success') throw new Error(`The last job that it was given is ${late.status}`);
     await scene.stack.startWorker();
-  },
-};
-
-/** A paused worker has open polls, and swallows a retry with each, for as long as Temporal holds them open: a minute. */
-const OVERTAKEN_MS = 120_000;
-
-/** Another worker that reaches the coordinator directly, not as the first one through the link: so it is known who says what. */
-async function startBeside(scene: Scene): Promise<void> {
-  const { coordinator } = scene.gitlab();
-  const entry = { name: 'main', url: coordinator.url, token: coordinator.runnerToken };
-  await scene.stack.startWorker({ beside: true, top: { gitlab: [entry] } });
-}
-
-/** What the first worker has said of the job since it was to be silent. */
-function saidByTheFirst(scene: Scene, since: number): string[] {
-  const { host } = scene.gitlab();
-  const calls = scene.remote().calls.slice(since);
-  return calls.filter((call) => call.host === host).map(({ endpoint }) => endpoint);
-}
-
-/**
- * Who takes over begins where its predecessor last said that it was, a moment before the true end; the coordinator refuses that
- * (416) and tells the end. So the first chunk of each may be misplaced: any other is that of a second writer.
- */
-function chunksOfTwoWriters(scene: Scene): number {
-  const chunks = scene.remote().calls.filter(({ endpoint }) => endpoint === 'trace');
-  return chunks.filter(({ misplaced, host }, index) => misplaced && chunks[index - 1]?.host === host).length;
-}
-
-/** GitLab does not fence two holders of a token: the one that was overtaken has to keep silent by itself. */
-export const pausedAndOvertaken: Scenario = {
-  name: 'worker of a GitLab job paused for 30 s (SIGSTOP), overtaken, continued: one writer of the trace, one final status',
-  job: { lines: 160, holdAfter: 60 },
-  gitlab: { updateInterval: 1 },
-  async run(scene) {
-    await scene.line(10);
-    const old = scene.stack.worker();
-    old.kill('SIGSTOP');
-    const stoppedAt = Date.now();
-    // No byte beyond these can be the paused one's.
-    const known = (await scene.trace()).length;
-    await startBeside(scene);
-    scene.repaired();
-    await until('the other worker to go on with the log', () => scene.remote().trace.length > known, OVERTAKEN_MS);
-    await delay(Math.max(0, 30_000 - (Date.now() - stoppedAt)));
-    const { length } = scene.remote().calls;
-    old.kill('SIGCONT');
-    goOn(scene.job, scene.stack.shared);
-    await scene.line(150);
-    const said = saidByTheFirst(scene, length);
-    if (said.length > 0) throw new Error(`The overtaken worker has said: ${said.join(', ')}`);
-    const stray = chunksOfTwoWriters(scene);
-    if (stray > 0) throw new Error(`${String(stray)} chunks of the log were those of a second writer`);
-    await scene.stack.worker().stop('SIGTERM');
-  },
-};
-
-/** Paused in the moment in which the final status is due: its successor sends it. */
-export const pausedAtTheEnd: Scenario = {
-  name: 'worker of a GitLab job paused as the script ends, overtaken, continued after the final status',
-  job: { lines: 20 },
-  gitlab: { updateInterval: 1 },
-  async run(scene) {
-    await scene.line(20);
-    const old = scene.stack.worker();
-    old.kill('SIGSTOP');
-    await startBeside(scene);
-    await scene.gitlab().coordinator.untilOver(scene.remote().id, OVERTAKEN_MS);
-    const { length } = scene.remote().calls;
-    old.kill('SIGCONT');
-    await delay(3_000);
-    const said = saidByTheFirst(scene, length);
-    if (said.length > 0) throw new Error(`The overtaken worker has said: ${said.join(', ')}`);
-    await scene.stack.worker().stop('SIGTERM');
   },
 };
 
@@ -242,8 +171,42 @@ export const coordinatorWorkerScenarios: Scenario[] = [
   workerHandedOver,
   workerDrained,
   drainedWithAnOpenRequest,
-  pausedAndOvertaken,
-  pausedAtTheEnd,
+];
+
+/** In which an answer is not waited for: the worker is dead by then. */
+const HELD_MS = 20_000;
+
+/** The worker dies after the coordinator has taken something and before it can know: the next one says the same once more. */
+function killedOnTheWire(
+  what: string,
+  endpoint: 'upload' | 'update',
+  arrived: (job: CoordinatorJob) => boolean,
+): Scenario {
+  return {
+    name: `worker killed while the coordinator's answer to ${what} is on the wire`,
+    job: { lines: 10, ...MAKES_ARTIFACT },
+    gitlab: { updateInterval: 1 },
+    async run(scene) {
+      await scene.line(1);
+      const { id } = scene.remote();
+      const action = { kind: 'holdAnswer', ms: HELD_MS } as const;
+      const when = ({ final }: { final: boolean }) => endpoint === 'upload' || final;
+      scene.gitlab().coordinator.faults.add({ endpoint, action, when, job: id });
+      await until(`${what} at the coordinator`, () => arrived(scene.remote()), 60_000);
+      await scene.stack.worker().stop('SIGKILL');
+      await scene.stack.startWorker();
+      scene.repaired();
+      await scene.handle.result();
+      const { artifacts, reports } = scene.remote();
+      if (artifacts.length !== 1) throw new Error(`The coordinator has ${String(artifacts.length)} artifacts, not 1`);
+      if (reports.length !== 1) throw new Error(`The coordinator has taken ${String(reports.length)} final reports`);
+    },
+  };
+}
+
+export const wireScenarios: Scenario[] = [
+  killedOnTheWire('artifacts', 'upload', ({ artifacts }) => artifacts.length > 0),
+  killedOnTheWire('the final status', 'update', ({ final }) => final !== undefined),
 ];
 
 /** Faults of single answers: no job notices another one's. */
@@ -274,7 +237,7 @@ function answerFault(
 
 const quiet: Scenario = {
   name: 'keep-alive of a silent job fails, and resumes',
-  job: { lines: 5, then: ['sleep 48'] },
+  job: { lines: 5, then: ['sleep 40'] },
   gitlab: {},
   async run(scene) {
     const { coordinator } = scene.gitlab();

@@ -1,11 +1,16 @@
+import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { promisify } from 'node:util';
 import { present } from '../../support/faults/play.js';
 import type { Proxy } from '../../support/faults/proxy.js';
 import type { Scenario, Scene } from '../../support/faults/scenario.js';
 import { until } from '../../support/processes.js';
 import { docker } from '../../support/stack.js';
+
+const run = promisify(execFile);
+const REMOVED_MS = 30_000;
 
 const LOST = { state: 'failed', failureReason: 'runner_system_failure', linesMayBeLost: true, afterRuns: 0 } as const;
 const RUNS_AGAIN = { runs: 2, linesMayBeLost: false } as const;
@@ -42,11 +47,12 @@ export const containerKilled: Scenario = {
   },
 };
 
-/** All of it, as when its host goes. */
+/** All of it, as when its host goes. The engine waits with that for whoever reads the machine's files, who may need this process. */
 async function removeMachine(scene: Scene): Promise<void> {
-  const machine = await machineOf(scene);
-  const sandbox = docker('inspect', '-f', '{{index .Config.Labels "holdfast.sandbox"}}', `holdfast-${machine}-build`);
-  docker('rm', '-f', ...sandbox, `holdfast-${machine}-build`);
+  const build = `holdfast-${await machineOf(scene)}-build`;
+  const label = '{{index .Config.Labels "holdfast.sandbox"}}';
+  const { stdout } = await run('docker', ['inspect', '-f', label, build], { timeout: REMOVED_MS });
+  await run('docker', ['rm', '-f', build, stdout.trim()], { timeout: REMOVED_MS });
 }
 
 async function keepsNothing(scene: Scene): Promise<void> {
@@ -120,33 +126,50 @@ function linkOf(scene: Scene): Proxy {
   return present(scene.ground.engineLink, 'an engine behind a proxy');
 }
 
+/** As when its host goes: an engine removes nothing of which somebody still reads. */
+function removedWhile(doing: string, step: string, keeps: (paths: string[]) => Record<string, unknown>): Scenario {
+  return {
+    name: `the whole machine lost while ${doing}`,
+    job: { lines: 5, before: ['head -c 60000000 /dev/urandom >made'], more: keeps(['made']) },
+    expect: { ...LOST, linesMayBeLost: false, afterRuns: 1 },
+    async run(scene) {
+      await scene.step(step);
+      await linkOf(scene).cut();
+      await removeMachine(scene);
+      await linkOf(scene).restore();
+      scene.repaired();
+      await keepsNothing(scene);
+    },
+  };
+}
+
 /** For a ground whose engine is behind a proxy. */
 export const engineConnectionScenarios: Scenario[] = [
   {
-    name: 'engine connection cut for 15 s while the script runs',
-    job: { lines: 200 },
+    name: 'engine connection cut for 10 s while the script runs',
+    job: { lines: 'lasting' },
     async run(scene) {
       await scene.line(10);
       await linkOf(scene).cut();
-      await delay(15_000);
+      await delay(10_000);
       await linkOf(scene).restore();
       scene.repaired();
     },
   },
   {
-    name: 'engine connection silent for 15 s while the script runs',
-    job: { lines: 200 },
+    name: 'engine connection silent for 10 s while the script runs',
+    job: { lines: 'lasting' },
     async run(scene) {
       await scene.line(10);
       linkOf(scene).stall();
-      await delay(15_000);
+      await delay(10_000);
       await linkOf(scene).restore();
       scene.repaired();
     },
   },
   {
     name: 'engine connections die without a word, new ones are carried',
-    job: { lines: 100 },
+    job: { lines: 'lasting' },
     async run(scene) {
       await scene.line(10);
       linkOf(scene).forget();
@@ -155,7 +178,7 @@ export const engineConnectionScenarios: Scenario[] = [
   },
   {
     name: 'engine connection cut, and the worker killed meanwhile',
-    job: { lines: 200 },
+    job: { lines: 'lasting' },
     async run(scene) {
       await scene.line(10);
       await linkOf(scene).cut();
@@ -195,7 +218,7 @@ export const engineConnectionScenarios: Scenario[] = [
   },
   {
     name: 'engine connection cut again and again',
-    job: { lines: 150 },
+    job: { lines: 'lasting' },
     async run(scene) {
       for (let cut = 0; cut < 12; cut++) {
         await delay(700);
@@ -206,6 +229,8 @@ export const engineConnectionScenarios: Scenario[] = [
       scene.repaired();
     },
   },
+  removedWhile('artifacts are packed', 'upload_artifacts', (paths) => ({ artifacts: { paths } })),
+  removedWhile('the cache is saved', 'archive_cache', (paths) => ({ cache: { key: '{id}', paths } })),
 ];
 
 export const engineScenarios: Scenario[] = [

@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { OwnEngine } from '../../support/faults/own-engine.js';
 import type { Scenario, Scene } from '../../support/faults/scenario.js';
+import { until } from '../../support/processes.js';
 
 async function traceSays(scene: Scene, text: string): Promise<void> {
   await scene.handle.result();
@@ -30,13 +31,17 @@ export function restartScenarios(engine: () => OwnEngine): Scenario[] {
     },
     {
       name: 'Docker engine killed and restarted under an interruptible job: it runs again',
-      job: { lines: 600, more: { interruptible: true } },
+      job: { lines: 'lasting', more: { interruptible: true } },
       expect: { runs: 2 },
       async run(scene) {
         await scene.line(10);
         await restart(engine(), 1_000);
         scene.repaired();
-        await traceSays(scene, 'Running the job again on another machine (attempt 2)');
+        await until(
+          'the second run',
+          async () => (await scene.trace()).includes('Running the job again on another machine (attempt 2)'),
+          90_000,
+        );
       },
     },
     {
@@ -70,7 +75,7 @@ export function liveRestoreScenarios(engine: () => OwnEngine): Scenario[] {
   return [
     {
       name: 'Docker engine killed and restarted, with live-restore: the script notices nothing',
-      job: { lines: 120 },
+      job: { lines: 'lasting' },
       async run(scene) {
         await scene.line(10);
         await restart(engine(), 3_000);

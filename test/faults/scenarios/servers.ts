@@ -5,7 +5,7 @@ import type { Scenario } from '../../support/faults/scenario.js';
 
 export const temporalKilled: Scenario = {
   name: 'Temporal killed and started again on its file',
-  job: { lines: 150 },
+  job: { lines: 'lasting' },
   async run(scene) {
     await scene.line(10);
     await scene.stack.temporal().stop('SIGKILL');
@@ -15,12 +15,12 @@ export const temporalKilled: Scenario = {
 };
 
 export const temporalAway: Scenario = {
-  name: 'Temporal away for 30 s, in which the script ends',
+  name: 'Temporal away for 20 s, in which the script ends',
   job: { lines: 100 },
   async run(scene) {
     await scene.line(10);
     await scene.stack.temporal().stop('SIGKILL');
-    await delay(30_000);
+    await delay(20_000);
     await scene.stack.startTemporal();
     scene.repaired();
   },
@@ -43,7 +43,7 @@ export const temporalAwayForMinutes: Scenario = {
 
 export const temporalAndWorkerKilled: Scenario = {
   name: 'Temporal and the worker killed together',
-  job: { lines: 150 },
+  job: { lines: 'lasting' },
   async run(scene) {
     await scene.line(10);
     await Promise.all([scene.stack.temporal().stop('SIGKILL'), scene.stack.worker().stop('SIGKILL')]);
@@ -55,7 +55,7 @@ export const temporalAndWorkerKilled: Scenario = {
 
 export const temporalPaused: Scenario = {
   name: 'Temporal hangs for 15 s (SIGSTOP)',
-  job: { lines: 150 },
+  job: { lines: 'lasting' },
   async run(scene) {
     await scene.line(10);
     scene.stack.temporal().kill('SIGSTOP');
@@ -67,7 +67,7 @@ export const temporalPaused: Scenario = {
 
 export const workerStoppedWhileTemporalHangs: Scenario = {
   name: 'SIGTERM to a worker whose Temporal hangs (SIGSTOP): it is gone in time all the same',
-  job: { lines: 150 },
+  job: { lines: 'lasting' },
   async run(scene) {
     await scene.line(10);
     const worker = scene.stack.worker();

@@ -16,24 +16,24 @@ function fill(directory: string): string {
 export function storeScenarios(store: () => string): Scenario[] {
   return [
     {
-      name: 'store read-only for ten seconds while the script runs',
-      job: { lines: 200 },
+      name: 'store read-only for six seconds while the script runs',
+      job: { lines: 'lasting' },
       async run(scene) {
         await scene.line(10);
         execFileSync('mount', ['-o', 'remount,ro', store()]);
-        await delay(10_000);
+        await delay(6_000);
         execFileSync('mount', ['-o', 'remount,rw', store()]);
         scene.repaired();
       },
     },
 
     {
-      name: 'store full for ten seconds while the script runs',
-      job: { lines: 200 },
+      name: 'store full for six seconds while the script runs',
+      job: { lines: 'lasting' },
       async run(scene) {
         await scene.line(10);
         const ballast = fill(store());
-        await delay(10_000);
+        await delay(6_000);
         rmSync(ballast);
         scene.repaired();
       },
@@ -45,7 +45,7 @@ export function storeScenarios(store: () => string): Scenario[] {
       async run(scene) {
         await scene.line(10);
         const ballast = fill(store());
-        await delay(12_000);
+        await delay(8_000);
         rmSync(ballast);
         scene.repaired();
         await scene.handle.result();
@@ -59,7 +59,7 @@ export function storeScenarios(store: () => string): Scenario[] {
       job: { lines: 20 },
       prepare: () => void fill(store()),
       async run(scene) {
-        await delay(8_000);
+        await delay(6_000);
         rmSync(join(store(), 'ballast'));
         scene.repaired();
       },

@@ -3,8 +3,10 @@ import type { Scenario, Scene } from '../../support/faults/scenario.js';
 import type { Ground } from '../../support/faults/ground.js';
 import { buildOtherVersion, versionOf } from '../../support/other-version.js';
 import { TEST_IMAGE } from '../../support/stack.js';
+import { isHalfMade, SLOWLY_PROVISIONED } from './half-made.js';
 
 const RELEASE = '9.0.0';
+const NEXT_RELEASE = '9.1.0';
 
 async function mustBeOf(scene: Scene, workflowId: string, release: string): Promise<void> {
   const version = await versionOf(scene.stack, workflowId);
@@ -17,7 +19,7 @@ function rollingRestart(): Scenario {
   return {
     name: 'rolling restart of two workers with 4 jobs running (SIGTERM, start, SIGTERM, start)',
     jobs: 4,
-    job: { lines: 250 },
+    job: { lines: 'lasting' },
     async prepare({ stack }: Ground) {
       const own = stack.worker();
       beside = await stack.startWorker({ beside: true });
@@ -39,11 +41,11 @@ function rollingRestart(): Scenario {
   };
 }
 
-/** The last on its ground: from here on the later release is the current one. */
+/** From here on the later release is the ground's own. */
 const upgraded: Scenario = {
   name: 'worker upgraded with 3 jobs running: the next release starts, the old one gets SIGTERM; new jobs go to the new one',
   jobs: 3,
-  job: { lines: 250 },
+  job: { lines: 'lasting' },
   async run(scene) {
     const { stack, handles } = scene;
     await scene.line(10);
@@ -62,4 +64,19 @@ const upgraded: Scenario = {
   },
 };
 
-export const upgradeScenarios = (): Scenario[] => [rollingRestart(), upgraded];
+/** After `upgraded`. */
+const upgradedWhileProvisioning: Scenario = {
+  name: 'worker upgraded while a machine is provisioned: SIGTERM, and the next release is there',
+  job: SLOWLY_PROVISIONED,
+  async run(scene) {
+    const { stack, handle } = scene;
+    await isHalfMade(scene);
+    await mustBeOf(scene, handle.workflowId, RELEASE);
+    await stack.worker().stop('SIGTERM');
+    await stack.startWorker({ program: buildOtherVersion(stack.directory, NEXT_RELEASE) });
+    scene.repaired();
+  },
+  after: (scene) => mustBeOf(scene, scene.handle.workflowId, NEXT_RELEASE),
+};
+
+export const upgradeScenarios = (): Scenario[] => [rollingRestart(), upgraded, upgradedWhileProvisioning];

@@ -21,7 +21,7 @@ function outOfMemory(): Scenario {
   return {
     name: "worker killed by the kernel's OOM killer while the script runs",
     cannot: whyNoMemoryCage,
-    job: { lines: 150 },
+    job: { lines: 'lasting' },
     gitlab: { updateInterval: 1 },
     async prepare({ stack }) {
       cage = createMemoryCage();
@@ -59,7 +59,7 @@ function clockBack(): Scenario {
     job: {
       lines: 100,
       before: ['head -c 100000 /dev/urandom >made'],
-      then: ['sleep 40'],
+      then: ['sleep 35'],
       more: { artifacts: [{ name: 'kept', paths: ['made'], when: 'always' }] },
     },
     gitlab: { updateInterval: 1 },

@@ -3,11 +3,11 @@ import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Scenario, Scene } from '../../support/faults/scenario.js';
-import { goOn } from '../../support/faults/numbered-job.js';
 import { withdrawn } from '../../support/faults/worker-log.js';
 import { until } from '../../support/processes.js';
 import type { Ground } from '../../support/faults/ground.js';
-import { docker, TEST_IMAGE } from '../../support/stack.js';
+import { TEST_IMAGE } from '../../support/stack.js';
+import { isHalfMade, SLOWLY_PROVISIONED } from './half-made.js';
 
 async function killAndReplace(scene: Scene): Promise<void> {
   await scene.stack.worker().stop('SIGKILL');
@@ -15,18 +15,18 @@ async function killAndReplace(scene: Scene): Promise<void> {
   scene.repaired();
 }
 
-export const killedInScript: Scenario = {
+const killedInScript: Scenario = {
   name: 'worker killed while the script runs',
-  job: { lines: 150 },
+  job: { lines: 'lasting' },
   async run(scene) {
     await scene.line(10);
     await killAndReplace(scene);
   },
 };
 
-export const killedTwiceInScript: Scenario = {
+const killedTwiceInScript: Scenario = {
   name: 'worker killed twice while the script runs, and away for five seconds',
-  job: { lines: 250 },
+  job: { lines: 'lasting' },
   async run(scene) {
     await scene.line(10);
     await scene.stack.worker().stop('SIGKILL');
@@ -37,39 +37,20 @@ export const killedTwiceInScript: Scenario = {
   },
 };
 
-const SLOWLY_PROVISIONED: Scenario['job'] = {
-  more: {
-    services: [
-      {
-        name: TEST_IMAGE,
-        alias: 'slow',
-        entrypoint: ['sh', '-c'],
-        command: ['sleep 4; mkdir /w; httpd -f -p 8000 -h /w'],
-      },
-    ],
-  },
-};
-
-/** From here to the end of the service's start the machine is half made. */
-async function serviceIsThere({ stack }: Scene): Promise<void> {
-  const filter = ['--filter', `label=holdfast.engine=${stack.engine}`, '--filter', 'label=holdfast.role=service'];
-  await until('the service', () => docker('ps', '-q', ...filter).length > 0);
-}
-
-export const killedWhileProvisioning: Scenario = {
+const killedWhileProvisioning: Scenario = {
   name: 'worker killed while the machine is provisioned',
   job: SLOWLY_PROVISIONED,
   async run(scene) {
-    await serviceIsThere(scene);
+    await isHalfMade(scene);
     await killAndReplace(scene);
   },
 };
 
-export const canceledHalfMade: Scenario = {
+const canceledHalfMade: Scenario = {
   name: 'worker killed while the machine is provisioned, and the job canceled before another one is there',
   job: SLOWLY_PROVISIONED,
   async run(scene) {
-    await serviceIsThere(scene);
+    await isHalfMade(scene);
     await scene.stack.worker().stop('SIGKILL');
     await scene.handle.cancel();
     await scene.stack.startWorker();
@@ -93,7 +74,7 @@ function slowRepository({ stack }: Ground): void {
   chmodSync(script, 0o755);
 }
 
-export const killedInGetSources: Scenario = {
+const killedInGetSources: Scenario = {
   name: 'worker killed while the sources are fetched',
   prepare: slowRepository,
   job: {
@@ -120,22 +101,23 @@ export const killedInAfterScript: Scenario = {
   },
 };
 
-export const killedWhileUploading: Scenario = {
+const killedWhileUploading: Scenario = {
   name: 'worker killed while artifacts are packed',
   job: {
     lines: 5,
     more: {
       artifacts: { paths: ['big'] },
-      before_script: ['head -c 150000000 /dev/urandom >big'],
+      before_script: ['head -c 100000000 /dev/urandom >big'],
     },
   },
+  standstill: { seconds: 90, why: 'everything is packed anew before the next word of the trace' },
   async run(scene) {
     await scene.step('upload_artifacts');
     await killAndReplace(scene);
   },
 };
 
-export const killedWhileFinishing: Scenario = {
+const killedWhileFinishing: Scenario = {
   name: 'worker killed in the moments after the script has ended',
   job: { lines: 20, pauseSeconds: 0.05 },
   async run(scene) {
@@ -146,7 +128,7 @@ export const killedWhileFinishing: Scenario = {
   },
 };
 
-export const killedWhileMetricsArePending: Scenario = {
+const killedWhileMetricsArePending: Scenario = {
   name: 'worker killed while metrics cannot be collected, and Prometheus comes back',
   job: { lines: 30 },
   async run(scene) {
@@ -160,42 +142,22 @@ export const killedWhileMetricsArePending: Scenario = {
 
 export const handedOver: Scenario = {
   name: 'worker told to stop (SIGTERM) while another one is there',
-  job: { lines: 150 },
+  job: { lines: 'lasting' },
   async run(scene) {
     await scene.line(10);
     const old = scene.stack.worker();
     const next = await scene.stack.startWorker({ beside: true });
     await old.stop('SIGTERM');
     scene.repaired();
-    await scene.line(100);
+    await scene.more(20);
     await scene.stack.startWorker();
     await next.stop('SIGTERM');
   },
 };
 
-export const pausedAndOvertaken: Scenario = {
-  name: 'worker paused for 30 s (SIGSTOP), overtaken by another one, and continued',
-  job: { lines: 160, holdAfter: 60 },
-  async run(scene) {
-    await scene.line(10);
-    const old = scene.stack.worker();
-    old.kill('SIGSTOP');
-    const stoppedAt = Date.now();
-    const known = (await scene.trace()).length;
-    await scene.stack.startWorker({ beside: true });
-    scene.repaired();
-    await until('the other worker to go on', async () => (await scene.trace()).length > known, 120_000);
-    await delay(Math.max(0, 30_000 - (Date.now() - stoppedAt)));
-    old.kill('SIGCONT');
-    goOn(scene.job, scene.stack.shared);
-    await scene.line(150);
-    await scene.stack.worker().stop('SIGTERM');
-  },
-};
-
-export const drained: Scenario = {
+const drained: Scenario = {
   name: 'worker drained (SIGQUIT) while its job runs; a job that comes now waits for the next worker',
-  job: { lines: 100 },
+  job: { lines: 'lasting' },
   async run(scene) {
     await scene.line(10);
     const old = scene.stack.worker();
@@ -204,6 +166,7 @@ export const drained: Scenario = {
     // Until then Temporal may answer a poll that is on the wire.
     await until('the end of its polls', () => withdrawn(scene.stack) > before);
     const late = await scene.stack.client.startJob({ image: TEST_IMAGE, script: ['echo late'] });
+    scene.letEnd();
     await scene.handle.result();
     const exit = await old.exited;
     if (exit !== 0) throw new Error(`The drained worker ended with ${String(exit)}`);
@@ -216,17 +179,16 @@ export const drained: Scenario = {
   },
 };
 
+/** Before the script. */
+export const beginningScenarios: Scenario[] = [killedWhileProvisioning, canceledHalfMade, killedInGetSources];
+
 export const workerScenarios: Scenario[] = [
-  killedWhileProvisioning,
-  canceledHalfMade,
-  killedInGetSources,
   killedInScript,
   killedTwiceInScript,
   killedInAfterScript,
   killedWhileUploading,
   killedWhileFinishing,
-  killedWhileMetricsArePending,
-  handedOver,
-  pausedAndOvertaken,
-  drained,
 ];
+
+/** One of them is about metrics. */
+export const endingScenarios: Scenario[] = [killedWhileMetricsArePending, handedOver, drained];

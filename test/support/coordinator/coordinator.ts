@@ -95,11 +95,11 @@ export async function startCoordinator(options: CoordinatorOptions = {}): Promis
         artifactType,
       });
       if (fault?.kind === 'status') notePatience(endpoint, id, fault.headers);
-      await answerWith(fault, { request, response }, () => handle(endpoint, call, id));
-      if (final && (fault?.kind === 'loseAnswer' || fault?.kind === 'halfAnswer')) {
+      if (final && ['loseAnswer', 'halfAnswer', 'holdAnswer'].includes(fault?.kind ?? '')) {
         const job = jobs.get(id);
         if (job !== undefined) job.answerLost = true;
       }
+      await answerWith(fault, { request, response }, () => handle(endpoint, call, id));
     } catch (error) {
       // The runner went away in the middle of its request.
       if (!request.destroyed) violation(`The coordinator itself failed: ${String(error)}`);

@@ -10,6 +10,8 @@ export type FaultAction =
   | { kind: 'loseAnswer' }
   /** Applied, and the answer breaks off in its middle. */
   | { kind: 'halfAnswer' }
+  /** Everything is applied, and the answer comes this much later. */
+  | { kind: 'holdAnswer'; ms: number }
   /** No answer for this long, then as usual. */
   | { kind: 'slow'; ms: number }
   /** No answer at all; the connection breaks after this long and nothing is applied. */

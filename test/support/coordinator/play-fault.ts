@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { FaultAction } from './faults.js';
@@ -25,6 +26,11 @@ export async function answerWith(
     case 'slow':
       await delay(fault.ms);
       return reply(response, await usual());
+    case 'holdAnswer': {
+      const held = await usual();
+      await Promise.race([delay(fault.ms, undefined, { ref: false }), once(request.socket, 'close')]);
+      return reply(response, held);
+    }
     case 'loseAnswer':
       await usual();
       return void request.socket.destroy();

@@ -6,7 +6,8 @@ import { TEST_IMAGE } from '../stack.js';
 /** A job that prints numbered lines and counts its own runs in a file that outlives it. */
 export interface NumberedJob {
   id: string;
-  lines: number;
+  /** How many; a lasting job itself says in the end how many there were. */
+  lines: number | 'lasting';
   /** A job file's content. */
   definition: Record<string, unknown>;
 }
@@ -14,33 +15,29 @@ export interface NumberedJob {
 /**
  * @param options.afterSeconds how long after_script takes
  * @param options.pauseSeconds between two lines
- * @param options.holdAfter the line after which the script waits for `goOn`
+ * @param options.lines `lasting`: until `letEnd`
  * @param options.before commands before the lines, `then` after them; `{id}` in anything that is given is the job's
  * @param options.more keywords of the job file that the scenario wants besides
  */
 export function numberedJob(
   options: {
-    lines?: number;
+    lines?: NumberedJob['lines'];
     pauseSeconds?: number;
     afterSeconds?: number;
-    holdAfter?: number;
     before?: string[];
     then?: string[];
     more?: Record<string, unknown>;
   } = {},
 ): NumberedJob {
-  const { lines = 60, pauseSeconds = 0.1, afterSeconds = 0, holdAfter, before = [], then = [], more = {} } = options;
+  const { lines = 60, pauseSeconds = 0.1, afterSeconds = 0, before = [], then = [], more = {} } = options;
   const id = `fault-${randomBytes(4).toString('hex')}`;
-  const hold =
-    holdAfter === undefined
-      ? ''
-      : `[ $i -ne ${String(holdAfter)} ] || until [ -e /shared/${id}.go ]; do sleep 0.1; done; `;
+  const goesOn = lines === 'lasting' ? `! [ -e /shared/${id}.end ]` : `[ $i -lt ${String(lines)} ]`;
   const definition = {
     image: TEST_IMAGE,
     script: [
       `echo run >>/shared/${id}.runs`,
       ...before,
-      `i=0; while [ $i -lt ${String(lines)} ]; do i=$((i+1)); echo "line $i of ${id}"; ${hold}sleep ${String(pauseSeconds)}; done`,
+      `i=0; while ${goesOn}; do i=$((i+1)); echo "line $i of ${id}"; sleep ${String(pauseSeconds)}; done; echo $i >/shared/${id}.lines`,
       ...then,
     ],
     after_script: [`echo run >>/shared/${id}.after; sleep ${String(afterSeconds)}`, `echo "after_script of ${id}"`],
@@ -53,9 +50,17 @@ export function numberedJob(
   };
 }
 
-/** Ends the wait of a job with `holdAfter`. */
-export function goOn(job: NumberedJob, shared: string): void {
-  writeFileSync(join(shared, `${job.id}.go`), '');
+/** Ends the lines of a lasting job; harmless for any other. */
+export function letEnd(job: NumberedJob, shared: string): void {
+  writeFileSync(endOf(job, shared), '');
+}
+
+export function isEnding(job: NumberedJob, shared: string): boolean {
+  return existsSync(endOf(job, shared));
+}
+
+function endOf({ id }: NumberedJob, shared: string): string {
+  return join(shared, `${id}.end`);
 }
 
 /** The same job as GitLab would hand it over: fields of the payload (`test/support/coordinator/payload.ts`). */
@@ -91,7 +96,7 @@ export function tally(job: NumberedJob, trace: string, shared: string): Tally {
     [...run.matchAll(new RegExp(`^line (\\d+) of ${job.id}$`, 'gm'))].map((match) => Number(match[1])),
   );
   const seen = new Set(numbers.flat());
-  const expected = Array.from({ length: job.lines }, (_, index) => index + 1);
+  const expected = Array.from({ length: linesOf(job, shared) }, (_, index) => index + 1);
   return {
     runs: countLines(join(shared, `${job.id}.runs`)),
     afterRuns: countLines(join(shared, `${job.id}.after`)),
@@ -99,6 +104,12 @@ export function tally(job: NumberedJob, trace: string, shared: string): Tally {
     linesDoubled: runs.reduce((sum, run) => sum + doubledLines(run), 0),
     outOfOrder: numbers.reduce((sum, run) => sum + descents(run), 0),
   };
+}
+
+function linesOf({ id, lines }: NumberedJob, shared: string): number {
+  if (lines !== 'lasting') return lines;
+  const file = join(shared, `${id}.lines`);
+  return existsSync(file) ? Number(readFileSync(file, 'utf8')) : 0;
 }
 
 /** What the trace says between two runs of a job whose machine was lost. */

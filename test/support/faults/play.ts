@@ -4,7 +4,7 @@ import { until } from '../processes.js';
 import type { Stack } from '../stack.js';
 import { examine, readTrace } from './examine.js';
 import type { Ground } from './ground.js';
-import { numberedJob, type NumberedJob } from './numbered-job.js';
+import { isEnding, letEnd, numberedJob, type NumberedJob } from './numbered-job.js';
 import { brokenPromises, sumOfFigures } from './report.js';
 import type { Figures, Scenario, Scene } from './scenario.js';
 import { startSubject, type Subject } from './subject.js';
@@ -12,6 +12,8 @@ import { watchTrace, type TraceWatch } from './trace-watch.js';
 
 const RESULT_MS = 150_000;
 const LINE_MS = 90_000;
+/** More than any scenario gives it: how long it stood still is a figure, not a failure here. */
+const MOVED_MS = 150_000;
 
 /** One of the jobs of a scenario. */
 interface Player {
@@ -35,6 +37,7 @@ export async function playScenario(ground: Ground, scenario: Scenario, alone = t
     await scenario.run(scene).catch(async (error: unknown) => {
       throw await withState(error, stack, first.handle);
     });
+    await Promise.all(players.map((player) => endWhenMoved(player, stack, repairedAt)));
     const results = await Promise.all(players.map(({ handle }) => withLimit(handle.result())));
     await scenario.after?.(scene, results[0]);
     const figures = await Promise.all(
@@ -43,8 +46,20 @@ export async function playScenario(ground: Ground, scenario: Scenario, alone = t
     const sum = { ...sumOfFigures(figures), scenario: scenario.name, tookSeconds: (Date.now() - begun) / 1000 };
     return { ...sum, broken: figures.flatMap((one) => brokenPromises(one, scenario)) };
   } finally {
-    for (const { watch } of players) watch.stop();
+    for (const { job, watch } of players) {
+      watch.stop();
+      letEnd(job, stack.shared);
+    }
   }
+}
+
+/** A lasting job has shown what it was for when its trace has moved after the repair. */
+async function endWhenMoved({ job, watch }: Player, stack: Stack, repairedAt: number | undefined): Promise<void> {
+  if (job.lines !== 'lasting') return;
+  if (repairedAt !== undefined && !isEnding(job, stack.shared)) {
+    await until('the trace to move', () => watch.movedAfter(repairedAt) !== undefined, MOVED_MS).catch(() => undefined);
+  }
+  letEnd(job, stack.shared);
 }
 
 async function startPlayer(ground: Ground, scenario: Scenario): Promise<Player> {
@@ -100,6 +115,13 @@ function sceneOf(ground: Ground, players: readonly Player[], first: Player, repa
     status: () => handle.status(),
     line: async (number) => {
       await Promise.all(players.map((player) => line(number, player)));
+    },
+    more: async (count) => {
+      const [, last = '0'] = [...(await traceOf(subject)).matchAll(/^line (\d+) of /gm)].at(-1) ?? [];
+      await line(Number(last) + count, first);
+    },
+    letEnd: () => {
+      for (const player of players) letEnd(player.job, stack.shared);
     },
     step: (name) =>
       until(

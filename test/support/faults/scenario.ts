@@ -23,6 +23,14 @@ export interface Scenario {
   /** After the jobs' results, before the figures are taken. */
   after?(scene: Scene, result: CiJobResult | undefined): Promise<void>;
   expect?: Expectation;
+  /** Where the trace may stand still for longer after the repair than after most faults. */
+  standstill?: Standstill;
+}
+
+/** More than this is a broken promise. */
+export interface Standstill {
+  seconds: number;
+  why: string;
 }
 
 /** Default: success, one run, nothing lost, and the coordinator (if the job is one's of its) knows the same. */
@@ -49,6 +57,10 @@ export interface Scene {
   remote(): CoordinatorJob;
   /** Waits until the line is in the trace, of every job. */
   line(number: number): Promise<void>;
+  /** Waits until the trace has so many more lines, of the first job. */
+  more(count: number): Promise<void>;
+  /** Ends the lines of lasting jobs; without it they end when the scenario has run and their trace has moved after the repair. */
+  letEnd(): void;
   /** Waits until the step runs (the workflow says so). */
   step(name: string): Promise<void>;
   trace(): Promise<string>;

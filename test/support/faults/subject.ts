@@ -49,7 +49,13 @@ function startGitlabSubject(stack: Stack, gitlab: GitlabSide, job: NumberedJob, 
       await until(
         `the workflow ${workflowId}`,
         async () => {
-          handle ??= await stack.client.job(workflowId).catch(() => undefined);
+          if (handle !== undefined) return true;
+          const named = await stack.client.job(workflowId).catch(() => undefined);
+          // A name is not yet a job.
+          handle = await named?.status().then(
+            () => named,
+            () => undefined,
+          );
           return handle !== undefined;
         },
         90_000,

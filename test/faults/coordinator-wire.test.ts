@@ -1,0 +1,7 @@
+import { startGround } from '../support/faults/ground.js';
+import { faultSuite } from '../support/faults/suite.js';
+import { wireScenarios } from './scenarios/coordinator.js';
+
+faultSuite('coordinator-wire', wireScenarios, {
+  start: () => startGround({ gitlab: {}, stack: { prometheus: false } }),
+});

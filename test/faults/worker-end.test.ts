@@ -1,0 +1,4 @@
+import { faultSuite } from '../support/faults/suite.js';
+import { endingScenarios } from './scenarios/worker.js';
+
+faultSuite('worker-end', endingScenarios);
