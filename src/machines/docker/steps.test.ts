@@ -4,7 +4,7 @@ import type Docker from 'dockerode';
 import { extract, pack } from 'tar-stream';
 import { whole } from '../../../test/support/archives.js';
 import { describe, expect, it } from 'vitest';
-import { runStep } from './steps.js';
+import { runStep, stopStep } from './steps.js';
 
 const NEVER = '0001-01-01T00:00:00Z';
 const STEP = { name: 'step_script', environment: {} };
@@ -32,7 +32,10 @@ function fake(changes: Partial<Fake> = {}): Fake {
   };
 }
 
-function containerOf(state: Fake, does: { start(): void; beforeFiles?(): void }): Docker.Container {
+function containerOf(
+  state: Fake,
+  does: { start(): void; beforeFiles?(): void; terminate?(): void; kill?(): void },
+): Docker.Container {
   const container = {
     id: 'c',
     inspect: () =>
@@ -66,6 +69,8 @@ function containerOf(state: Fake, does: { start(): void; beforeFiles?(): void })
       }
     },
     wait: () => delay(5),
+    exec: () => Promise.resolve({ start: () => Promise.resolve(does.terminate?.()) }),
+    kill: () => Promise.resolve(does.kill?.()),
     start: () => {
       state.starts += 1;
       state.startedAt = `start ${String(state.starts)}`;
@@ -181,5 +186,37 @@ describe('a container that is killed before the first word of its step', () => {
 
     expect(await run(container)).toMatchObject(fate);
     expect(state.starts).toBe(1);
+  });
+});
+
+describe('a stop of the script', () => {
+  const NEVER_ABORTED = new AbortController().signal;
+
+  it('does not reach after_script, which another attempt has come to while this one was paused', async () => {
+    const state = fake({ running: true, startedAt: 'for the script', files: new Map([['step_script/started', '']]) });
+    let killed = false;
+    const container = containerOf(state, {
+      start: () => expect.unreachable(),
+      terminate: () => (state.startedAt = 'for after_script'),
+      kill: () => (killed = true),
+    });
+
+    await stopStep(container, 'step_script', 300, NEVER_ABORTED);
+
+    expect(killed).toBe(false);
+    expect(state.running).toBe(true);
+  });
+
+  it('kills what is still there after the grace', async () => {
+    const state = fake({ running: true, startedAt: 'for the script', files: new Map([['step_script/started', '']]) });
+    const container = containerOf(state, {
+      start: () => expect.unreachable(),
+      kill: () => (state.running = false),
+    });
+
+    await stopStep(container, 'step_script', 0, NEVER_ABORTED);
+
+    expect(state.running).toBe(false);
+    expect(state.files.has('step_script/stop')).toBe(true);
   });
 });

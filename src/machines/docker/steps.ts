@@ -184,28 +184,36 @@ async function toldOrSeen(container: Docker.Container, told: Promise<unknown>, s
 /** Between two looks at a container that has been told to stop. */
 const LOOK_MS = 100;
 
+/** The container runs later steps, too: only the run that was to be stopped is, however long this process was paused meanwhile. */
 export async function stopStep(
   container: Docker.Container,
   step: string,
   graceMs: number,
   signal: AbortSignal,
 ): Promise<void> {
-  const info = await inspect(container);
-  if (info === undefined) return;
+  const before = await inspect(container);
+  if (before === undefined) return;
   const markers = await readMarkers(container, step);
   if (markers.exitCode !== undefined) return;
   await container.putArchive(await stopFiles(step, markers.started), { path: '/' });
-  if (!(await isRunning(container))) return;
+  const now = await inspect(container);
+  // What was not running then was about to.
+  const run = before.State.Running ? before.State.StartedAt : now?.State.StartedAt;
+  const goesOn = async () => {
+    const state = (await inspect(container))?.State;
+    return state?.Running === true && state.StartedAt === run;
+  };
+  if (!(await goesOn())) return;
   await terminate(container);
   for (
     const deadline = performance.now() + graceMs;
     performance.now() < deadline;
     await delay(LOOK_MS, undefined, { signal })
   ) {
-    if (!(await isRunning(container))) return;
+    if (!(await goesOn())) return;
   }
-  await ignoringGone(container.kill({ signal: 'SIGKILL' }));
-  while (await isRunning(container)) await untilStopped(container, signal);
+  if (await goesOn()) await ignoringGone(container.kill({ signal: 'SIGKILL' }));
+  while (await goesOn()) await untilStopped(container, signal);
 }
 
 /** SIGTERM to everything but PID 1 (which records the end), the youngest first, as GitLab's executor does. */
