@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
 import {
-  isGrpcServiceError,
+  ServiceError,
   WorkflowNotFoundError,
   WorkflowUpdateRPCTimeoutOrCancelledError,
   type Client,
@@ -20,6 +21,8 @@ import { statusWhileWaiting } from './waiting.js';
 
 /** One wait for an update; the server ends longer ones. */
 const RESULT_POLL_MS = 20_000;
+/** After a refusal, which comes at once. */
+const ASK_AGAIN_MS = 500;
 
 export interface JobHandle {
   readonly id: string;
@@ -104,7 +107,9 @@ async function askForResult(temporal: Client, workflowId: string, updateId: stri
   } catch (error) {
     if (error instanceof WorkflowUpdateRPCTimeoutOrCancelledError || error instanceof WorkflowNotFoundError)
       return undefined;
-    if (isGrpcServiceError(error)) return undefined; // away for a moment: `isClosed` says whether it is more than that
-    throw error;
+    if (!(error instanceof ServiceError)) throw error;
+    // Away for a moment, or the job's worker was lost a few times and no other one has it yet: `isClosed` says whether it is more.
+    await delay(ASK_AGAIN_MS);
+    return undefined;
   }
 }
