@@ -9,6 +9,7 @@ import { writeConfiguration } from './configuration.js';
 import { lockState, type DevAddresses } from './dev-state.js';
 import { choosePorts, type Ports } from './ports.js';
 import { findTool } from './tools.js';
+import { dynamicConfigArguments } from './temporal-settings.js';
 
 export type { DevAddresses };
 
@@ -89,6 +90,7 @@ function temporalArguments(state: string, ports: Ports): string[] {
     // Twice the throughput of SQLite's defaults, and as safe against a crash of the process.
     '--sqlite-pragma=journal_mode=wal',
     '--sqlite-pragma=synchronous=normal',
+    ...dynamicConfigArguments(),
     '--log-level=error',
     `--ui-codec-endpoint=http://127.0.0.1:${String(ports.metrics)}`,
     ...Object.entries(SEARCH_ATTRIBUTES).map(([name, type]) => `--search-attribute=${name}=${type}`),

@@ -21,6 +21,12 @@ import type { Tracing } from './tracing.js';
 /** The longest that one provisioning may take (`workflows/activity-stubs.ts`). */
 const PROVISION_LIMIT = '40m';
 
+/**
+ * For activities, of each queue. Where there is work a poll is answered at once, so these are enough; and each poll of a worker that is
+ * paused may take a task, which is found lost 8 s later (ADR 29).
+ */
+const POLLS = 2;
+
 /** A workflow waits so long for the worker that has it in memory, which may be dead, before another one reads its history. */
 const STICKY_PATIENCE = '3s';
 
@@ -62,6 +68,7 @@ export async function createWorkers(parts: WorkerParts): Promise<CreatedWorkers>
     identity: shared.flight.worker,
     interceptors: { activity: interceptors },
     shutdownGraceTime: config.worker.shutdownGrace,
+    maxConcurrentActivityTaskPolls: POLLS,
     stickyQueueScheduleToStartTimeout: STICKY_PATIENCE,
     maxHeartbeatThrottleInterval: config.worker.heartbeatThrottle,
     defaultHeartbeatThrottleInterval: config.worker.heartbeatThrottle,
@@ -76,6 +83,7 @@ export async function createWorkers(parts: WorkerParts): Promise<CreatedWorkers>
       ...(parts.deploymentOptions === undefined ? {} : { workerDeploymentOptions: parts.deploymentOptions }),
       activities: createControlActivities(shared, { ...parts.metricsDeps, engines }),
       maxConcurrentActivityTaskExecutions: config.worker.controlActivities,
+      maxConcurrentActivityTaskPolls: Math.min(POLLS, config.worker.controlActivities),
       maxConcurrentWorkflowTaskExecutions: config.worker.workflowTasks,
       maxCachedWorkflows: config.worker.cachedWorkflows,
     }),

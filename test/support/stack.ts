@@ -10,6 +10,7 @@ import { parseConfig } from '../../src/config/load.js';
 import { SEARCH_ATTRIBUTES } from '../../src/contracts/names.js';
 import { findTool } from '../../src/dev/tools.js';
 import { freePort, startProcess, untilHttp, type Process } from './processes.js';
+import { dynamicConfigArguments } from '../../src/dev/temporal-settings.js';
 
 /** Temporal, Prometheus and a worker, all real, each a process that a test may kill. */
 export interface Stack {
@@ -158,6 +159,7 @@ export async function startStack(overrides: StackOverrides = {}): Promise<Stack>
         `--db-filename=${join(directory, 'temporal.db')}`,
         '--sqlite-pragma=journal_mode=wal',
         '--sqlite-pragma=synchronous=normal',
+        ...dynamicConfigArguments(),
         '--log-level=error',
         ...Object.entries(SEARCH_ATTRIBUTES).map(([name, type]) => `--search-attribute=${name}=${type}`),
       ],

@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { SEARCH_ATTRIBUTES } from '../../src/contracts/names.js';
 import { findTool } from '../../src/dev/tools.js';
 import { freePort, startProcess, untilHttp, type Process } from './processes.js';
+import { dynamicConfigArguments } from '../../src/dev/temporal-settings.js';
 
 /** A Temporal dev server with its SQLite file in `directory`; the same ports and file at every start. */
 export interface TemporalServer {
@@ -26,6 +27,7 @@ export async function createTemporalServer(directory: string): Promise<TemporalS
           `--db-filename=${join(directory, 'temporal.db')}`,
           '--sqlite-pragma=journal_mode=wal',
           '--sqlite-pragma=synchronous=normal',
+          ...dynamicConfigArguments(),
           '--log-level=error',
           ...Object.entries(SEARCH_ATTRIBUTES).map(([name, type]) => `--search-attribute=${name}=${type}`),
         ],

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { createHash } from 'node:crypto';
-import { overtake, OVERTAKEN } from '../../support/faults/overtaken.js';
+import { overtake } from '../../support/faults/overtaken.js';
 import type { Scenario, Scene } from '../../support/faults/scenario.js';
 import type { Process } from '../../support/processes.js';
 import { isHalfMade, SLOWLY_PROVISIONED } from './half-made.js';
@@ -8,7 +8,6 @@ import { isHalfMade, SLOWLY_PROVISIONED } from './half-made.js';
 const whileProvisioning: Scenario = {
   name: 'worker paused for 30 s (SIGSTOP) while the machine is provisioned, overtaken, and continued while the script runs',
   job: { ...SLOWLY_PROVISIONED, lines: 'lasting' },
-  standstill: OVERTAKEN,
   async run(scene) {
     await isHalfMade(scene);
     await overtake(scene, {
@@ -50,7 +49,6 @@ const oneWriter: Scenario = {
   name: 'worker of a GitLab job paused for 30 s (SIGSTOP), overtaken, continued: one writer of the trace, one final status',
   job: { lines: 'lasting' },
   gitlab: { updateInterval: 1 },
-  standstill: OVERTAKEN,
   async run(scene) {
     await scene.line(10);
     // No byte beyond these can be the paused one's.
@@ -74,7 +72,6 @@ const atTheEnd: Scenario = {
   name: 'worker of a GitLab job paused as the script ends, overtaken, continued after the final status',
   job: { lines: 20 },
   gitlab: { updateInterval: 1 },
-  standstill: OVERTAKEN,
   async run(scene) {
     await scene.line(20);
     await overtake(scene, {
@@ -101,7 +98,7 @@ const whilePacking: Scenario = {
     more: { artifacts: [{ name: 'kept', paths: ['made'], when: 'always' }] },
   },
   gitlab: { updateInterval: 1 },
-  standstill: OVERTAKEN,
+  standstill: { seconds: 90, why: 'the paused worker holds the lock on the container, and all is packed anew' },
   async run(scene) {
     await scene.step('upload_artifacts');
     await overtake(scene, {
@@ -127,6 +124,41 @@ async function keptIsWhatWasSent(scene: Scene): Promise<void> {
   if (sent?.sha256 !== sha256) throw new Error('The store keeps another archive than the coordinator has');
 }
 
-/** Each takes a minute, so they are two groups. */
-export const pausedScenarios: Scenario[] = [oneWriter, whileProvisioning];
-export const pausedEndScenarios: Scenario[] = [atTheEnd, whilePacking];
+/** What it has written until then is seen a moment later. */
+const SEEN_MS = 300;
+
+/** The standstill is counted from the pause itself: nobody has to be started. */
+const besideAnother: Scenario = {
+  name: 'worker paused (SIGSTOP) while another one is there, and continued when that one has gone on',
+  job: { lines: 'lasting' },
+  async run(scene) {
+    await scene.line(10);
+    const paused = scene.stack.worker();
+    const other = await scene.stack.startWorker({ beside: true });
+    paused.kill('SIGSTOP');
+    await delay(SEEN_MS);
+    scene.repaired();
+    await scene.more(50);
+    paused.kill('SIGCONT');
+    await scene.more(50);
+    await other.stop('SIGTERM');
+  },
+};
+
+const onlyOne: Scenario = {
+  name: 'the only worker paused for 30 s (SIGSTOP) and continued',
+  job: { lines: 'lasting' },
+  async run(scene) {
+    await scene.line(10);
+    const worker = scene.stack.worker();
+    worker.kill('SIGSTOP');
+    await delay(30_000);
+    worker.kill('SIGCONT');
+    scene.repaired();
+    await scene.more(50);
+  },
+};
+
+/** Each takes half a minute to a minute, so they are two groups. */
+export const pausedScenarios: Scenario[] = [oneWriter, whileProvisioning, besideAnother];
+export const pausedEndScenarios: Scenario[] = [atTheEnd, whilePacking, onlyOne];

@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { parseConfig } from '../../../src/config/load.js';
 import { SEARCH_ATTRIBUTES } from '../../../src/contracts/names.js';
+import { TEMPORAL_DYNAMIC_CONFIG } from '../../../src/dev/temporal-settings.js';
 import { findTool } from '../../../src/dev/tools.js';
 import { freePort, startProcess, untilHttp, type Process } from '../../support/processes.js';
 
@@ -28,7 +29,17 @@ function compose([program = '', ...rest]: readonly string[], env: Record<string,
 }
 
 interface Composition {
-  services: Record<string, { image?: string; healthcheck?: unknown; restart?: string; ports?: string[] }>;
+  services: Record<
+    string,
+    {
+      image?: string;
+      healthcheck?: unknown;
+      restart?: string;
+      ports?: string[];
+      volumes?: string[];
+      environment?: Record<string, unknown>;
+    }
+  >;
 }
 
 describe.each(COMPOSES.map((command) => [command.join(' '), command] as const))('%s', (_name, command) => {
@@ -71,6 +82,17 @@ describe('docker-compose.yml', () => {
 
     expect(config.codec.tokenFile).toBeDefined();
     expect(config.encryption.keyFile).toBeDefined();
+  });
+
+  it('gives Temporal the settings that `holdfast dev` gives it', () => {
+    const path = 'deploy/temporal-dynamic-config.yaml';
+    const settings = parse(readFileSync(path, 'utf8')) as Record<string, { value: unknown }[]>;
+
+    expect(services['temporal']?.volumes).toContainEqual(expect.stringContaining(`./${path}:/${path}:`));
+    expect(services['temporal']?.environment).toMatchObject({ DYNAMIC_CONFIG_FILE_PATH: `/${path}` });
+    expect(Object.entries(settings).map(([key, [first]]) => [key, first?.value])).toEqual(
+      Object.entries(TEMPORAL_DYNAMIC_CONFIG),
+    );
   });
 
   it('has no value for a secret in .env.example', () => {

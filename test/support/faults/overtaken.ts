@@ -1,17 +1,12 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { until, type Process } from '../processes.js';
-import type { Scene, Standstill } from './scenario.js';
+import type { Scene } from './scenario.js';
 
 /** How long a worker is paused at least: well beyond the heartbeats of its activities. */
 const PAUSE_MS = 30_000;
 /** In which one that has woken would do its harm. */
 const AWAKE_MS = 3_000;
 const OVERTAKEN_MS = 120_000;
-
-export const OVERTAKEN: Standstill = {
-  seconds: 90,
-  why: 'a paused worker has open polls, and swallows a retry with each, for as long as Temporal holds them: a minute',
-};
 
 /**
  * Pauses the worker (SIGSTOP), starts another one beside it, and wakes it when the other one has gone on, after 30 s at the earliest.
