@@ -34,7 +34,7 @@ export interface JobHandle {
   status(): Promise<JobStatus>;
   /** The flight recorder: status, every activity with every attempt, and whose fault a failure is. */
   flight(): Promise<JobFlight>;
-  /** Ordinary workflow cancellation: after_script still runs. */
+  /** Ordinary workflow cancellation: after_script still runs, if the script has begun. */
   cancel(reason?: string): Promise<void>;
   /** Ends a hold for debugging. */
   release(): Promise<void>;

@@ -10,7 +10,7 @@ export type Outcome =
 
 /** Why a running step was ended from outside. */
 export type Interruption =
-  /** `graceful`: after_script still runs. Not so when the coordinator has given the job up. */
+  /** `graceful`: after_script still runs, if the script had begun. Not so when the coordinator has given the job up. */
   | { kind: 'cancel'; message: string; graceful: boolean }
   | { kind: 'job_timeout'; limitMs: number }
   | { kind: 'script_timeout'; limitMs: number };

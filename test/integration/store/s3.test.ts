@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -59,6 +59,30 @@ describe('with its store in a bucket', () => {
     expect((await stack.client.store.read(artifacts[0]!.key))?.length).toBe(artifacts[0]?.bytes);
     // One object when it is over, whatever it was written in.
     expect((await stack.client.store.read(jobKeys.trace(handle.workflowId)))?.toString()).toBe(trace);
+    await until('an engine without leftovers', () => stack.leftovers().length === 0);
+  });
+
+  it('lets a job be canceled at once while its cache does not come', async () => {
+    const cache = { key: 'withheld', paths: ['c'], when: 'always' };
+    const job = { image: TEST_IMAGE, script: ['mkdir -p c; echo run >>/shared/s3-canceled'], cache };
+    await (await stack.client.startJob({ ...job, script: ['mkdir c; echo kept >c/file'] })).result();
+    const held = s3.withhold('withheld');
+    const handle = await stack.client.startJob({ ...job, after_script: ['echo after >>/shared/s3-canceled'] });
+    await until('a cache that is waited for', () => held.waiting() > 0);
+    await handle.cancel();
+    const result = await handle.result();
+    const stillWaiting = held.waiting();
+    held.release();
+
+    expect(result).toMatchObject({ state: 'canceled', failureReason: 'job_canceled' });
+    expect(stillWaiting).toBeGreaterThan(0);
+    expect(existsSync(join(stack.shared, 's3-canceled'))).toBe(false);
+    expect((await handle.status()).steps.map(({ name, state }) => [name, state])).toEqual([
+      ['restore_cache', 'canceled'],
+      ['step_script', 'skipped'],
+      ['after_script', 'skipped'],
+      ['archive_cache', 'skipped'],
+    ]);
     await until('an engine without leftovers', () => stack.leftovers().length === 0);
   });
 });
