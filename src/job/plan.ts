@@ -8,7 +8,7 @@ import type {
 } from '../contracts/job-spec.js';
 import type { ServiceRequest, StepScript } from '../machines/engine.js';
 import { getSourcesScript } from '../shell/git.js';
-import { stepScript } from '../shell/script.js';
+import { isTrue, stepScript } from '../shell/script.js';
 import { compressionOf, type Compression } from './compression.js';
 import { parseGoDuration } from './durations.js';
 import { expand } from './expand.js';
@@ -63,7 +63,7 @@ export function planJob(
   const facts = { ...place, image: image.name };
   const { projectDirectory } = facts;
   const variables = resolveVariables(spec, facts);
-  const warnings: string[] = [...(spec.warnings ?? [])];
+  const warnings: string[] = [...(spec.warnings ?? []), ...withoutEffect(spec, variables)];
   const dockerAuthConfig = variables.content('DOCKER_AUTH_CONFIG');
   const fetches = plannedSteps(spec).some((step) => step.name === 'get_sources');
   const provenance = provenanceFacts(variables, facts);
@@ -233,6 +233,14 @@ function globalFallbackKey(variables: ResolvedVariables, warnings: string[]): st
   if (!/-protected[.\s]*$/.test(key)) return [key];
   warnings.push(`CACHE_FALLBACK_KEY "${key}" ends in "-protected"; it is ignored`);
   return [];
+}
+
+/** Who asks for something and sees nothing of it looks for the fault elsewhere. */
+function withoutEffect({ services }: JobSpec, variables: ResolvedVariables): string[] {
+  if (services.length === 0 || !isTrue(variables.lookup('CI_DEBUG_SERVICES'))) return [];
+  return [
+    'CI_DEBUG_SERVICES shows no logs of services that run; the log of one that does not start is shown without it',
+  ];
 }
 
 /** gitlab-protocol section 3.3: malformed, negative or longer than the job's own time: a warning, and the default stays. */

@@ -221,6 +221,16 @@ describe('a plan', () => {
     );
   });
 
+  it('says that CI_DEBUG_SERVICES shows nothing, to jobs with services that set it', () => {
+    const service = { name: 'postgres', aliases: [], variables: [] };
+    const warningsOf = (value: string, services: (typeof service)[]) =>
+      plan([variable('CI_DEBUG_SERVICES', value)], { services }).warnings;
+
+    expect(warningsOf('true', [service])).toEqual([expect.stringContaining('CI_DEBUG_SERVICES shows no logs')]);
+    expect(warningsOf('false', [service])).toEqual([]);
+    expect(warningsOf('true', [])).toEqual([]);
+  });
+
   it.each([
     ['90s', 90_000, undefined],
     ['1m30s', 90_000, undefined],
