@@ -98,7 +98,9 @@ async function verify(config: Config, entry: NewEntry, token: string) {
   const systemId = await loadSystemId(await openStore(config.store));
   const client = openGitlabClient(settings, { systemId, revision: VERSION });
   try {
-    return explainVerify(url, await client.verify(), Date.now(), { renewed: true });
+    const told = await client.verify();
+    // It will be renewed; one that is refused never was.
+    return explainVerify(url, told, Date.now(), { renewed: told.kind === 'valid' });
   } finally {
     await client.close();
   }

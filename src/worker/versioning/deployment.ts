@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { isGrpcServiceError, type Client } from '@temporalio/client';
 import proto from '@temporalio/proto';
 import { looking } from '../../client/looking.js';
@@ -16,7 +17,7 @@ export interface Deployment {
   /** @returns the current build id; undefined: none is. @throws VersioningUnsupportedError */
   current(): Promise<string | undefined>;
   /**
-   * New workflows go to this version from now on.
+   * New workflows go to this version as soon as this has returned.
    * @param buildId null: to workers without a version
    */
   promote(buildId: string | null): Promise<void>;
@@ -44,7 +45,10 @@ const UNSUPPORTED = [
 
 /** Of one look; a rest is moved with the next. */
 const MAX_MOVED = 1_000;
-const { TaskQueueType } = proto.temporal.api.enums.v1;
+const { RoutingConfigUpdateState, TaskQueueType } = proto.temporal.api.enums.v1;
+/** A promotion reaches the parts of a task queue one after another; this long, and the server goes on with that alone. */
+const SPREAD_MS = 5_000;
+const SPREAD_LOOK_MS = 50;
 const PINNED_OVERRIDE = 1;
 
 export function createDeployment(client: Client, taskQueue: string): Deployment {
@@ -52,11 +56,26 @@ export function createDeployment(client: Client, taskQueue: string): Deployment 
   const { namespace, identity } = client.options;
   const service = client.workflowService;
 
+  async function describe() {
+    const { workerDeploymentInfo } = await service.describeWorkerDeployment({ namespace, deploymentName: name });
+    return workerDeploymentInfo;
+  }
+
+  /** Until then a new workflow may still go to the version before. Servers that promote in one go do not tell. */
+  async function untilSpread(): Promise<void> {
+    const untilMs = Date.now() + SPREAD_MS;
+    while (Date.now() < untilMs) {
+      const state = (await describe())?.routingConfigUpdateState;
+      if (state !== RoutingConfigUpdateState.ROUTING_CONFIG_UPDATE_STATE_IN_PROGRESS) return;
+      await delay(SPREAD_LOOK_MS);
+    }
+  }
+
   return {
     name,
     async current() {
       try {
-        const { workerDeploymentInfo } = await service.describeWorkerDeployment({ namespace, deploymentName: name });
+        const workerDeploymentInfo = await describe();
         const buildId = workerDeploymentInfo?.routingConfig?.currentDeploymentVersion?.buildId;
         return buildId == null || buildId === '' ? undefined : buildId;
       } catch (error) {
@@ -75,6 +94,7 @@ export function createDeployment(client: Client, taskQueue: string): Deployment 
         identity,
         ignoreMissingTaskQueues: true,
       });
+      await untilSpread();
     },
     async pinnedElsewhere(buildId) {
       const own = buildId === null ? '' : ` AND TemporalWorkerDeploymentVersion != '${name}:${buildId}'`;

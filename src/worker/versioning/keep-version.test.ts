@@ -64,7 +64,24 @@ describe('a worker’s version', () => {
 
     world.polling.clear();
     await kept.look();
+    expect(world.current).toBe('2.0.0-b');
+    await kept.look();
     expect(world.current).toBe('1.0.0-a');
+  });
+
+  it('is left to a later one that has just begun and is not among the pollers yet', async () => {
+    const { world, deployment } = memory({ current: '1.0.0-a', polling: ['1.0.0-a'] });
+    const kept = keeper(deployment, '1.0.0-a');
+    await started(kept);
+
+    world.current = '2.0.0-b';
+    await kept.look();
+    world.polling.add('2.0.0-b');
+    await kept.look();
+    world.polling.delete('2.0.0-b');
+    await kept.look();
+
+    expect(world.current).toBe('2.0.0-b');
   });
 
   it('is not made current where somebody else decides that', async () => {

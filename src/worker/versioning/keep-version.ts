@@ -44,6 +44,8 @@ export function keepVersion(deps: KeepVersionDeps): KeptVersion {
   const { deployment, buildId, logger, now = Date.now } = deps;
   const stopping = new AbortController();
   const misses = new Map<string, number>();
+  /** The current version that had no worker at the last look, and for how many looks. */
+  let unserved: { version: string; looks: number } | undefined;
   let running: Promise<void> = Promise.resolve();
   let settled = !deps.promote;
 
@@ -70,13 +72,22 @@ export function keepVersion(deps: KeepVersionDeps): KeptVersion {
     }
   }
 
-  /** New jobs would wait for ever for a current version that nobody serves (a rolled-back upgrade). */
+  /**
+   * New jobs would wait for ever for a current version that nobody serves (a rolled-back upgrade). One that was promoted a moment ago is
+   * not yet among the pollers: its own word is not taken back before the second look.
+   */
   async function replaceIfGone(current: string | undefined): Promise<boolean> {
     if (!deps.promote) return false;
     const pollers = await deployment.recentPollers(now() - POLLER_GONE_MS);
-    if (current !== undefined && pollers.has(current)) return false;
+    if (current !== undefined && !isGone(current, pollers)) return false;
     await promote(current);
     return true;
+  }
+
+  function isGone(current: string, pollers: ReadonlySet<string>): boolean {
+    if (pollers.has(current)) unserved = undefined;
+    else unserved = { version: current, looks: unserved?.version === current ? unserved.looks + 1 : 1 };
+    return unserved !== undefined && unserved.looks >= MISSES;
   }
 
   async function look(): Promise<void> {
