@@ -84,6 +84,19 @@ describe('a worker’s version', () => {
     expect(world.current).toBe('2.0.0-b');
   });
 
+  it('is left to one that was current before, was put back meanwhile, and has just begun again', async () => {
+    const { world, deployment } = memory({ current: '1.0.0-a', polling: ['1.0.0-a'] });
+    const kept = keeper(deployment, '1.0.0-a');
+    await started(kept);
+
+    for (const current of ['2.0.0-b', '1.0.0-a', '2.0.0-b']) {
+      world.current = current;
+      await kept.look();
+    }
+
+    expect(world.current).toBe('2.0.0-b');
+  });
+
   it('is not made current where somebody else decides that', async () => {
     const { world, deployment } = memory({ current: '1.0.0-a' });
 

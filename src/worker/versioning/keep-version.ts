@@ -92,7 +92,8 @@ export function keepVersion(deps: KeepVersionDeps): KeptVersion {
 
   async function look(): Promise<void> {
     const current = await deployment.current();
-    if (current !== (buildId ?? undefined) && !(await replaceIfGone(current))) return;
+    if (current === (buildId ?? undefined)) unserved = undefined;
+    else if (!(await replaceIfGone(current))) return;
     const versions = new Map<string, PinnedWorkflow[]>();
     for (const workflow of await deployment.pinnedElsewhere(buildId)) {
       versions.set(workflow.version, [...(versions.get(workflow.version) ?? []), workflow]);
