@@ -2,6 +2,7 @@ import type { ActivityInterceptorsFactory } from '@temporalio/worker';
 import { ApplicationFailure, CancelledFailure } from '@temporalio/common';
 import type { FailureDetails } from '../contracts/activities.js';
 import type { FlightEntry } from '../contracts/job-life.js';
+import { workerName } from '../contracts/worker-identity.js';
 import { mergeFlight, parseFlight } from '../store/flight-entries.js';
 import { jobKeys } from '../store/keys.js';
 import type { Store } from '../store/store.js';
@@ -21,14 +22,17 @@ export interface AttemptRef {
  * activity that succeeds at once costs nothing here.
  */
 export interface FlightLog {
-  /** Process and host: how Temporal knows this worker. */
+  /** How Temporal knows this worker. */
+  readonly identity: string;
+  /** And people: process and host. */
   readonly worker: string;
   /** Something went wrong, and the attempt goes on. */
   trouble(ref: AttemptRef, code: string, message: string): void;
   interceptor: ActivityInterceptorsFactory;
 }
 
-export function createFlightLog(store: Store, worker: string, watch: () => Stopwatch = startStopwatch): FlightLog {
+export function createFlightLog(store: Store, identity: string, watch: () => Stopwatch = startStopwatch): FlightLog {
+  const worker = workerName(identity);
   const queues = new Map<string, Promise<void>>();
 
   /** One after another for an activity; a log that cannot be written is not worth a failure. */
@@ -46,6 +50,7 @@ export function createFlightLog(store: Store, worker: string, watch: () => Stopw
   }
 
   return {
+    identity,
     worker,
     trouble(ref, code, message) {
       const atMs = watch().startedAtMs;

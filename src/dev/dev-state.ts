@@ -1,7 +1,7 @@
 import { existsSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { z } from 'zod';
-import { endProcess, isAlive, recordOf, type ProcessRecord } from './process-record.js';
+import { endProcess, isAlive, recordOf, type ProcessRecord } from '../process-record.js';
 
 /** Where a stack is reached. */
 const DevAddresses = z.object({

@@ -65,7 +65,7 @@ export async function createWorkers(parts: WorkerParts): Promise<CreatedWorkers>
     connection,
     namespace,
     dataConverter,
-    identity: shared.flight.worker,
+    identity: shared.flight.identity,
     interceptors: { activity: interceptors },
     shutdownGraceTime: config.worker.shutdownGrace,
     maxConcurrentActivityTaskPolls: POLLS,

@@ -1,5 +1,4 @@
 import { readFileSync } from 'node:fs';
-import { hostname } from 'node:os';
 import { Client, Connection } from '@temporalio/client';
 import { NativeConnection } from '@temporalio/worker';
 import { createFlightLog } from '../activities/flight-log.js';
@@ -32,8 +31,10 @@ import { createWorkers } from './create-workers.js';
 import { createEngineHealths } from './health/engine-healths.js';
 import { fillUsage } from './fill-usage.js';
 import { createHousekeeping } from './housekeeping.js';
+import { hasEnded, ownIdentity } from './identity.js';
 import { installRuntime } from './runtime.js';
 import { loadOrCreateKeys } from './keys.js';
+import { giveBackLostAttempts } from './lost-attempts.js';
 import { createMetricsParts } from './metrics-parts.js';
 import { startQueryCheck } from './query-check.js';
 import { startPulse } from './pulse.js';
@@ -72,7 +73,7 @@ export async function runWorker(options: {
     hub: createTraceHub(),
     logger,
     metrics,
-    flight: createFlightLog(store, `${String(process.pid)}@${hostname()}`),
+    flight: createFlightLog(store, ownIdentity()),
     lifecycle: { handover: handover.signal, pausedJustNow: (givenOutAtMs) => pulse.pausedJustNow(givenOutAtMs) },
   };
   const { prometheus, metricsDeps } = createMetricsParts(config, shared);
@@ -156,6 +157,7 @@ export async function runWorker(options: {
       stop,
       startSources() {
         kept.start();
+        void giveBackLostAttempts({ client, hasEnded, logger });
         return gitlab.start();
       },
       stopSources: (reason) => gitlab.stop(reason === 'drain' ? STOP_MS.drainedSources : STOP_MS.sources),

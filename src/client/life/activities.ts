@@ -1,5 +1,6 @@
 import type { temporal } from '@temporalio/proto';
 import type { ActivityLife, AttemptLife, FailureLife, FlightEntry } from '../../contracts/job-life.js';
+import { workerName } from '../../contracts/worker-identity.js';
 import { attemptsOf, troublesOf, type AttemptFacts } from './attempts.js';
 import { isoOf, readFailure, type HistoryEvent, type PayloadReader } from './read-history.js';
 
@@ -92,7 +93,7 @@ async function factsOfEvents(reader: PayloadReader, { started, ended }: Activity
     last: {
       startedAt: isoOf(started?.eventTime),
       finishedAt: isoOf(ended?.eventTime),
-      worker: attributes?.identity ?? null,
+      worker: attributes?.identity == null ? null : workerName(attributes.identity),
       outcome: outcomeOfEnd(ended),
       failure: await failureOrNull(reader, failureOfEnd(ended)),
     },
@@ -116,7 +117,7 @@ async function factsOfPending(reader: PayloadReader, pending: PendingActivity): 
     last: {
       startedAt: inHand ? isoOf(pending.lastStartedTime) : isoOf(pending.scheduledTime),
       finishedAt: null,
-      worker: inHand ? (pending.lastWorkerIdentity ?? null) : null,
+      worker: inHand && pending.lastWorkerIdentity != null ? workerName(pending.lastWorkerIdentity) : null,
       outcome: inHand ? 'running' : 'waiting',
       failure: null,
     },

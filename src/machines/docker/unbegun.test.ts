@@ -43,6 +43,12 @@ describe('machines in which nothing has run', () => {
     expect(countAfter(60_000, containers, containers)).toBe(2);
   });
 
+  it('count sooner when they were there at the first look: who made them has mostly died', () => {
+    expect(countAfter(1_000, [sandbox('a')], [sandbox('a')])).toBe(1);
+    expect(countAfter(1_000, [], [sandbox('a')], [sandbox('a')])).toBe(0);
+    expect(countAfter(5_000, [], [sandbox('a')], [sandbox('a')])).toBe(1);
+  });
+
   it('do not count when a container of theirs runs or has run', () => {
     const containers = [sandbox('a'), build('a', 'running'), sandbox('b', 1), build('b', 'exited')];
 

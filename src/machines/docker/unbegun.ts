@@ -2,6 +2,8 @@ import type { OurContainer } from './inventory.js';
 
 /** A machine that is made is used at once, unless who made it has died, or cannot reach the engine. */
 const PATIENCE_MS = 5_000;
+/** What was there when this process first looked is another one's: of one that goes on elsewhere, or, more often, that has died. */
+const FOUND_PATIENCE_MS = 1_000;
 
 export interface UnbegunMachines {
   /** How many slots are held, for a while now, by machines in which nothing has run yet. */
@@ -14,13 +16,15 @@ export interface UnbegunMachines {
  */
 export function createUnbegunMachines(now: () => number): UnbegunMachines {
   // When a machine came so far is written nowhere, a warm sandbox being older than its job.
-  const since = new Map<string, number>();
+  const cutOffAt = new Map<string, number>();
+  let patienceMs = FOUND_PATIENCE_MS;
   return {
     count(containers) {
       const unbegun = new Set(unbegunSandboxes(containers));
-      for (const id of since.keys()) if (!unbegun.has(id)) since.delete(id);
-      for (const id of unbegun) if (!since.has(id)) since.set(id, now());
-      return [...since.values()].filter((ms) => now() - ms >= PATIENCE_MS).length;
+      for (const id of cutOffAt.keys()) if (!unbegun.has(id)) cutOffAt.delete(id);
+      for (const id of unbegun) if (!cutOffAt.has(id)) cutOffAt.set(id, now() + patienceMs);
+      patienceMs = PATIENCE_MS;
+      return [...cutOffAt.values()].filter((ms) => now() >= ms).length;
     },
   };
 }

@@ -1,8 +1,11 @@
 import { execFileSync } from 'node:child_process';
+import { hostname } from 'node:os';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { JobHandle } from '../../../src/client.js';
 import type { ActivityLife } from '../../../src/contracts/job-life.js';
 import { jobKeys } from '../../../src/store/keys.js';
+import { GIVEN_BACK } from '../../../src/worker/lost-attempts.js';
+import { logged } from '../../support/faults/worker-log.js';
 import { until } from '../../support/processes.js';
 import { startStack, TEST_IMAGE, type Stack } from '../../support/stack.js';
 
@@ -69,6 +72,11 @@ describe('the flight recorder', () => {
     expect(step.state).toBe('completed');
     expect(step.attempts).toHaveLength(2);
     expect(step.attempts[0]).toMatchObject({ outcome: 'failed', failure: { code: 'WORKER_LOST', fault: 'runner' } });
+    // By its successor, and not by its missing heartbeats.
+    const givenBack = logged(stack, GIVEN_BACK).filter(({ workflowId }) => workflowId === job.workflowId);
+    expect(givenBack).toContainEqual(
+      expect.objectContaining({ activityId: step.id, worker: `${String(killed)}@${hostname()}` }),
+    );
     expect(step.attempts[1]?.worker).toContain(String(stack.worker().pid));
     expect(step.attempts[1]?.worker).not.toContain(String(killed));
     expect(show(job)).toContain('WORKER_LOST');
