@@ -1,6 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { Client, Connection } from '@temporalio/client';
-import { NativeConnection } from '@temporalio/worker';
+import type { Client } from '@temporalio/client';
 import { createFlightLog } from '../activities/flight-log.js';
 import type { SharedDeps } from '../activities/deps.js';
 import { createPlanVault } from '../activities/plan-vault.js';
@@ -19,14 +18,13 @@ import { createForeignMetrics } from '../telemetry/foreign-metrics.js';
 import { createMachineCollector } from '../telemetry/machine-collector.js';
 import { createWorkerMetrics } from '../telemetry/metrics.js';
 import { splitAddress } from '../telemetry/listen.js';
-import { startMetricsServer } from '../telemetry/metrics-server.js';
+import { startMetricsServer, type MetricsServerOptions } from '../telemetry/metrics-server.js';
 import { VERSION } from '../version.js';
-import { connectionOptions } from '../client/connection.js';
-import { readInstallation } from '../client/installation.js';
 import { openStore } from '../store/open-store.js';
 import { openGitlabEntries } from './gitlab/entries.js';
 import { createGitlabIntake } from './gitlab/start-gitlab.js';
 import { waitsForMachine } from './gitlab/start-workflow.js';
+import { connectTemporal, untilTemporalAnswers } from './connect-temporal.js';
 import { createWorkers } from './create-workers.js';
 import { createEngineHealths } from './health/engine-healths.js';
 import { fillUsage } from './fill-usage.js';
@@ -45,6 +43,10 @@ import { watchStopSignals, type StopSignals } from './stop-signal.js';
 import { takeIn } from './take-in.js';
 import { startTracing } from './tracing.js';
 import { startWebPages } from './web.js';
+import { startWhenFree } from './when-free.js';
+
+/** How soon metrics are there again when the worker that served them at this address has ended: a scrape may be missing, no more. */
+const METRICS_AGAIN_MS = 1_000;
 
 /**
  * One worker process, from its configuration to its end. Returns when it has been told to stop and has, or when its time for that is
@@ -87,10 +89,8 @@ export async function runWorker(options: {
   const tracing = otlp === undefined ? undefined : await startTracing(otlp, { version: VERSION, revision });
   const runtime = await installRuntime(logger);
   const dataConverter = { payloadCodecs: [codec] };
-  const connection = await NativeConnection.connect(connectionOptions(config.temporal));
-  const clientConnection = await Connection.connect(connectionOptions(config.temporal));
-  const client = new Client({ connection: clientConnection, namespace: config.temporal.namespace, dataConverter });
-  const installation = await readInstallation(client, config);
+  const temporal = await untilTemporalAnswers(() => connectTemporal(config, dataConverter), { logger });
+  const { connection, clientConnection, client, installation } = temporal;
   const engines = new Map(
     config.engines.map((settings) => [settings.name, createEngine({ settings, installation, logger })] as const),
   );
@@ -107,8 +107,9 @@ export async function runWorker(options: {
     metrics,
     sweepIntervalMs: config.worker.sweepInterval,
   });
-  const { codePath, deploymentOptions, kept } = await createVersion({ config, client, logger });
-  const server = await startMetricsServer({
+  const version = await untilTemporalAnswers(() => createVersion({ config, client, logger }), { logger });
+  const { codePath, deploymentOptions, kept } = version;
+  const metricsServer: MetricsServerOptions = {
     listenAddress: config.metricsServer.listenAddress,
     metrics,
     collector,
@@ -118,6 +119,13 @@ export async function runWorker(options: {
     },
     extraMetrics: createForeignMetrics(runtime.metricsUrl),
     register: (app) => registerCodecRoutes(app, { codec, ...codecAccess(config) }),
+  };
+  const server = await startWhenFree({
+    start: () => startMetricsServer(metricsServer),
+    what: 'metrics',
+    key: 'metricsServer.listenAddress',
+    tryAgainMs: METRICS_AGAIN_MS,
+    logger,
   });
   const web = await startWebPages({ config, client, codec, store, logger });
   const entries = openGitlabEntries(config.gitlab, { systemId: await loadSystemId(store), revision, metrics });
@@ -143,7 +151,8 @@ export async function runWorker(options: {
   });
   collector.start();
   housekeeping.start();
-  logger.info({ metrics: `http://${server.address}/metrics`, engines: [...engines.keys()] }, 'Worker is running');
+  const metricsUrl = server.address === undefined ? undefined : `http://${server.address}/metrics`;
+  logger.info({ metrics: metricsUrl, engines: [...engines.keys()] }, 'Worker is running');
   void fillUsage(store, metricsDeps.usage, logger);
 
   const stop = options.stop ?? watchStopSignals();

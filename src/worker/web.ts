@@ -1,14 +1,13 @@
 import { readFileSync } from 'node:fs';
-import { setTimeout as delay } from 'node:timers/promises';
 import type { Client } from '@temporalio/client';
 import type { PayloadCodec } from '@temporalio/common';
 import { createJobSource } from '../client/job-source.js';
 import type { Config } from '../config/schema.js';
 import type { Store } from '../store/store.js';
-import { ListenError } from '../telemetry/listen.js';
 import type { Logger } from '../telemetry/logger.js';
 import { loadAssets } from '../web/assets.js';
-import { startWebServer, type WebServer } from '../web/server.js';
+import { startWebServer } from '../web/server.js';
+import { startWhenFree } from './when-free.js';
 
 const MIN_TOKEN_LENGTH = 16;
 /** How soon the pages are there again when the worker that served them has ended. */
@@ -48,47 +47,7 @@ export async function startWebPages(options: {
     });
   const token = readToken(config.web.tokenFile);
   const assets = loadAssets();
-  const stopped = new AbortController();
-  let server = await ifFree(start);
-  if (server !== undefined) logger.info({ web: `http://${server.address}` }, 'Job pages are served');
-  else
-    logger.warn(
-      { listenAddress },
-      'Another process has web.listenAddress: no job pages from this worker until it is free',
-    );
-  const later = server === undefined ? tryAgain() : Promise.resolve();
-
-  async function tryAgain(): Promise<void> {
-    while (server === undefined && (await pause(tryAgainMs, stopped.signal))) {
-      server = await ifFree(start).catch((error: unknown) => {
-        logger.warn({ error }, 'The job pages could not be served');
-        return undefined;
-      });
-      if (server !== undefined) logger.info({ web: `http://${server.address}` }, 'Job pages are served');
-    }
-  }
-
-  return {
-    async close() {
-      stopped.abort();
-      await later;
-      await server?.close();
-    },
-  };
-}
-
-async function ifFree(start: () => Promise<WebServer>): Promise<WebServer | undefined> {
-  try {
-    return await start();
-  } catch (error) {
-    if (error instanceof ListenError && error.taken) return undefined;
-    throw error;
-  }
-}
-
-/** @returns false when it was ended early */
-async function pause(ms: number, signal: AbortSignal): Promise<boolean> {
-  return await delay(ms, true, { signal, ref: false }).catch(() => false);
+  return await startWhenFree({ start, what: 'the job pages', key: 'web.listenAddress', tryAgainMs, logger });
 }
 
 function readToken(file: string | undefined): string | undefined {

@@ -53,6 +53,21 @@ export const temporalAndWorkerKilled: Scenario = {
   },
 };
 
+export const workerStartedBeforeTemporal: Scenario = {
+  name: 'Temporal and the worker killed together, and the worker started first: it waits',
+  job: { lines: 'lasting' },
+  async run(scene) {
+    await scene.line(10);
+    await Promise.all([scene.stack.temporal().stop('SIGKILL'), scene.stack.worker().stop('SIGKILL')]);
+    const starting = scene.stack.startWorker();
+    starting.catch(() => undefined);
+    await delay(3_000);
+    await scene.stack.startTemporal();
+    await starting;
+    scene.repaired();
+  },
+};
+
 export const temporalPaused: Scenario = {
   name: 'Temporal hangs for 15 s (SIGSTOP)',
   job: { lines: 'lasting' },
@@ -99,6 +114,7 @@ export const serverScenarios: Scenario[] = [
   temporalKilled,
   temporalAway,
   temporalAndWorkerKilled,
+  workerStartedBeforeTemporal,
   temporalPaused,
   workerStoppedWhileTemporalHangs,
   prometheusAway,

@@ -228,7 +228,6 @@ describe('the worker', () => {
   });
 
   it.each([
-    ['an address that is taken', () => new URL(stack.metricsUrl).host, 64 + 6, /another process listens there/],
     ['an address of another machine', () => '203.0.113.7:9252', 64 + 6, /this machine has no such address/],
     ['no address', () => 'nonsense', 64, /must be host:port/],
   ])('does not start on %s, and says why', async (_what, address, code, words) => {
