@@ -89,7 +89,7 @@ const Worker = z.strictObject({
     .int()
     .min(1)
     .default(100)
-    .describe('metrics, reports, ends of jobs at once: all of them wait for others'),
+    .describe('ends of jobs at once, and as many collections of metrics: all of them wait for others'),
   workflowTasks: z.int().min(2).default(20),
   cachedWorkflows: z.int().min(0).default(200).describe('about 0.3 MB each'),
   /** Leftovers live no longer than one sweep. */

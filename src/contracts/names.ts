@@ -72,6 +72,14 @@ export function coordinatorTaskQueue(taskQueue: string): string {
   return `${taskQueue}.coordinator`;
 }
 
+/**
+ * Collections of metrics, which wait for Prometheus, perhaps for a day: on a queue of their own, so that however many of them wait, no job's
+ * end waits with them. Any worker polls it.
+ */
+export function metricsTaskQueue(taskQueue: string): string {
+  return `${taskQueue}.metrics`;
+}
+
 export function jobWorkflowId(id: string): string {
   return `job/${id}`;
 }

@@ -1,12 +1,13 @@
 import type { Client } from '@temporalio/client';
 import { Worker, type NativeConnection, type WorkerDeploymentOptions } from '@temporalio/worker';
 import { createControlActivities, createCoordinatorActivities, createEngineActivities } from '../activities/index.js';
+import { createMetricsActivities } from '../activities/collect-metrics.js';
 import { createEngineSlots } from '../activities/engine-slots.js';
 import { createProvisionMachine } from '../activities/provision-machine.js';
 import type { SharedDeps } from '../activities/deps.js';
 import type { createPayloadCodec } from '../codec/payload-codec.js';
 import type { Config } from '../config/schema.js';
-import { coordinatorTaskQueue, engineTaskQueue, poolTaskQueue } from '../contracts/names.js';
+import { coordinatorTaskQueue, engineTaskQueue, metricsTaskQueue, poolTaskQueue } from '../contracts/names.js';
 import type { Engine } from '../machines/engine.js';
 import { VERSION } from '../version.js';
 import type { GitlabEntries } from './gitlab/entries.js';
@@ -56,7 +57,7 @@ export interface CreatedWorkers extends WorkerGroups {
   openPool(pool: string): Promise<Worker[]>;
 }
 
-/** Control queue, and for each engine its own queue and those of its pools (docs/architecture.md, "Queues"). */
+/** Control queue, that of metrics, and for each engine its own queue and those of its pools (docs/architecture.md, "Queues"). */
 export async function createWorkers(parts: WorkerParts): Promise<CreatedWorkers> {
   const { config, connection, engines, shared, dataConverter, housekeeping, entries, gitlab } = parts;
   const { taskQueue, namespace } = config.temporal;
@@ -86,6 +87,13 @@ export async function createWorkers(parts: WorkerParts): Promise<CreatedWorkers>
       maxConcurrentActivityTaskPolls: Math.min(POLLS, config.worker.controlActivities),
       maxConcurrentWorkflowTaskExecutions: config.worker.workflowTasks,
       maxCachedWorkflows: config.worker.cachedWorkflows,
+    }),
+    await Worker.create({
+      ...common,
+      taskQueue: metricsTaskQueue(taskQueue),
+      activities: createMetricsActivities({ ...parts.metricsDeps, engines }),
+      maxConcurrentActivityTaskExecutions: config.worker.controlActivities,
+      maxConcurrentActivityTaskPolls: Math.min(POLLS, config.worker.controlActivities),
     }),
   ];
   if (entries.all.length > 0) {

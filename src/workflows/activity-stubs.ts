@@ -1,6 +1,6 @@
 import { ActivityCancellationType, proxyActivities, type ActivityOptions } from '@temporalio/workflow';
 import type { Activities, MachineRef } from '../contracts/activities.js';
-import { coordinatorTaskQueue, engineTaskQueue, poolTaskQueue } from '../contracts/names.js';
+import { coordinatorTaskQueue, engineTaskQueue, metricsTaskQueue, poolTaskQueue } from '../contracts/names.js';
 
 /**
  * Every timeout of the job, each with its reason. All activities are retried without limit inside their time: what cannot get
@@ -113,11 +113,14 @@ export function coordinatorActivities(taskQueue: string, budgetMs: number, summa
 }
 
 /** `giveUpAfterMs` is the operator's patience with Prometheus. A pending retry shows in the UI with its last failure. */
-export function metricsActivities(giveUpAfterMs: number, summary: string) {
-  return proxyActivities<Pick<Activities, 'collectMetrics'>>(metricsOptions(giveUpAfterMs, summary));
+export function metricsActivities(taskQueue: string, giveUpAfterMs: number, summary: string) {
+  return proxyActivities<Pick<Activities, 'collectMetrics'>>({
+    ...metricsOptions(giveUpAfterMs, summary),
+    taskQueue: metricsTaskQueue(taskQueue),
+  });
 }
 
-/** Cancelled when nothing can be sent any more, and waited for: the collection that follows writes to the same places. */
+/** On the workflow's own queue, since the job's end waits for it, for a moment. Cancelled when nothing can be sent any more, and waited for: the collection that follows writes to the same places. */
 export function earlyMetricsActivities(giveUpAfterMs: number, summary: string) {
   return proxyActivities<Pick<Activities, 'collectMetrics'>>({
     ...metricsOptions(giveUpAfterMs, summary),

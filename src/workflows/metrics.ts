@@ -37,11 +37,11 @@ export function createMetricsCollection(job: () => JobContext): MetricsCollectio
 
   /** First what the coordinator gets, then the rest: the two never write at the same time. */
   async function collect(machine: Provisioned, request: CollectMetricsInput, scope: CancellationScope): Promise<void> {
-    const { journal } = job();
+    const { journal, taskQueue } = job();
     const uploaded = offer !== undefined && (await offer.taken);
     if (scope.consideredCancelled) return;
     if (uploaded) journal.metrics('uploaded', 'sent with the job; the last scrape is still to come');
-    const told = await lastCollection(machine, request, uploaded);
+    const told = await lastCollection(taskQueue, machine, request, uploaded);
     if (!scope.consideredCancelled) journal.metrics(told.state, told.reason, told.flags);
   }
 
@@ -102,13 +102,14 @@ function endOfWork({ readyAtMs, metrics }: Provisioned, { window, stages }: Coll
 }
 
 async function lastCollection(
+  taskQueue: string,
   machine: Provisioned,
   request: CollectMetricsInput,
   uploaded: boolean,
 ): Promise<Pick<MetricsResult, 'state' | 'reason'> & { flags?: string[] }> {
   const summary = `metrics of ${machine.machine}`;
   try {
-    return await metricsActivities(machine.metrics.giveUpAfterMs, summary).collectMetrics(request);
+    return await metricsActivities(taskQueue, machine.metrics.giveUpAfterMs, summary).collectMetrics(request);
   } catch (error) {
     const why = messageOf(error);
     if (uploaded) return { state: 'uploaded', reason: `sent with the job; without the last scrape: ${why}` };

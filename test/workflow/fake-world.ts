@@ -11,6 +11,7 @@ import {
   CI_JOB_WORKFLOW,
   coordinatorTaskQueue,
   engineTaskQueue,
+  metricsTaskQueue,
   poolTaskQueue,
   RESULT_UPDATE,
   STATUS_QUERY,
@@ -73,6 +74,7 @@ export async function startFakeWorld(): Promise<FakeWorld> {
     await Worker.create({ ...common, taskQueue: engineTaskQueue(QUEUE, ENGINE), activities }),
     await Worker.create({ ...common, taskQueue: poolTaskQueue(QUEUE, POOL), activities }),
     await Worker.create({ ...common, taskQueue: coordinatorTaskQueue(QUEUE), activities }),
+    await Worker.create({ ...common, taskQueue: metricsTaskQueue(QUEUE), activities }),
   ];
   const runs = workers.map((worker) => worker.run());
   let count = 0;

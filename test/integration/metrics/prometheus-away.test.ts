@@ -4,6 +4,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { JobHandle } from '../../../src/client.js';
 import { holdfast } from '../../support/command-line.js';
 import { until } from '../../support/processes.js';
+import { startFront } from '../../support/prometheus/front.js';
 import { startStack, TEST_IMAGE, type Stack } from '../../support/stack.js';
 
 let stack: Stack;
@@ -169,5 +170,29 @@ describe('Prometheus stays away for longer than giveUpAfter', () => {
     expect(await uploads()).toBe(before + 1);
     const { stdout } = await holdfast(['metrics', handle.id, '--json', '--config', stack.configFile]);
     expect((JSON.parse(stdout) as { series: unknown[] }).series.length).toBeGreaterThan(0);
+  });
+});
+
+describe('Prometheus takes questions and does not answer', () => {
+  it('jobs end as ever, however many collections wait for it', async () => {
+    const front = await startFront('http://127.0.0.1:1');
+    front.mode = 'hang';
+    stack = await startStack({
+      prometheus: false,
+      metrics: { prometheusUrl: front.url, timeout: '20s' },
+      top: { worker: { controlActivities: 2 } },
+    });
+    try {
+      for (let waiting = 0; waiting < 4; waiting++) {
+        const handle = await stack.client.startJob({ image: TEST_IMAGE, script: ['true'] });
+        const begunAtMs = performance.now();
+        const { state, metrics } = await handle.result();
+
+        expect({ waiting, state, metrics }).toEqual({ waiting, state: 'success', metrics: 'pending' });
+        expect(performance.now() - begunAtMs).toBeLessThan(10_000);
+      }
+    } finally {
+      await Promise.all([stack.close(), front.close()]);
+    }
   });
 });
