@@ -61,7 +61,11 @@ async function provision(
   { signal, owner }: { signal: AbortSignal; owner: Ownership },
 ): Promise<Provisioned> {
   const { engine, settings, plans } = deps;
-  const machine = machineName(deps.installation, input.workflowId, input.attempt);
+  const machine = machineName(
+    { installation: deps.installation, engine: engine.name },
+    input.workflowId,
+    input.attempt,
+  );
   const planned = planFor(input, {
     workflowId: input.workflowId,
     jobId: shortJobId(input.workflowId),

@@ -97,6 +97,8 @@ export interface Swept {
   removed: string[];
   /** Something is half made, or too young to be taken for a leftover: the next sweep should come soon. */
   unsettled: boolean;
+  /** What could not be removed now, and why; the rest was. Absent: nothing. */
+  stuck?: { name: string; error: string }[];
 }
 
 export interface CallOptions {
@@ -111,7 +113,7 @@ export function roleOfStep(step: StepName): MachineRole {
 }
 
 export interface MachineRequest {
-  /** Unique: derived from workflow id and attempt by `machineName()`. */
+  /** Unique: derived from engine, workflow id and attempt by `machineName()`. */
   machine: string;
   /** Workflow id, for the labels. */
   job: string;

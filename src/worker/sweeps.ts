@@ -39,9 +39,11 @@ export function createSweeps(deps: {
   /** What cannot be swept now (nobody answers for the engine, or for its jobs) is soon tried again. */
   async function sweep(engine: Engine): Promise<void> {
     try {
-      const { removed, unsettled } = await orAborted(engine.sweep(jobs, { signal }), signal);
+      const { removed, unsettled, stuck } = await orAborted(engine.sweep(jobs, { signal }), signal);
       if (removed.length > 0) logger.warn({ engine: engine.name, removed }, 'Leftovers were removed');
-      if (unsettled) soon();
+      if (stuck !== undefined)
+        logger.warn({ engine: engine.name, stuck }, 'Leftovers could not be removed; it is soon tried again');
+      if (unsettled || stuck !== undefined) soon();
     } catch (error) {
       if (!signal.aborted) {
         logger.warn({ engine: engine.name, error: String(error) }, 'A sweep failed; it is soon tried again');

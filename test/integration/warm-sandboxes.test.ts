@@ -45,6 +45,20 @@ describe('warm sandboxes', () => {
     }
   });
 
+  it('that were claimed by a worker that died before it could write whose they are are gone on with at once', async () => {
+    await keepWarm(docker, settings, NEVER);
+    const cutOff = await claim('m-cut-off');
+    const other = await claim('m-other');
+    const again = await claim('m-cut-off');
+    await again.settle();
+    const third = await claim('m-cut-off');
+
+    expect(cutOff.warm).toBe(true);
+    expect([again.id, third.id]).toEqual([cutOff.id, cutOff.id]);
+    expect(other.id).not.toBe(cutOff.id);
+    await Promise.all([cutOff, other].map(({ id, volume }) => removeSandbox(docker, id, volume)));
+  });
+
   it('that are claimed while a worker that stops takes the warm ones away are not taken away', async () => {
     for (let round = 0; round < 6; round++) {
       await keepWarm(docker, settings, NEVER);

@@ -29,9 +29,13 @@ export function bareEngine(
 }
 
 /** The smallest machine. */
-export function requestFor(installation: string, job: string, more: Partial<MachineRequest> = {}): MachineRequest {
+export function requestFor(
+  { name, installation }: BareEngine,
+  job: string,
+  more: Partial<MachineRequest> = {},
+): MachineRequest {
   return {
-    machine: machineName(installation, job, 1),
+    machine: machineName({ installation, engine: name }, job, 1),
     job,
     nonce: 'n',
     image: { name: TEST_IMAGE },

@@ -15,7 +15,6 @@ import { ensureImage, type ImageFacts } from './images.js';
 import { containerName, LABEL_FIRST_STEP, LABEL_NONCE, LABEL_SANDBOX, ownerLabels } from './names.js';
 import { releaseMachine } from './release.js';
 import { claimSandbox, removeSandbox, type Sandbox } from './sandbox.js';
-import { writeOwner } from './sandbox-owner.js';
 import { createJobNetwork, startServices, type ServiceOutcome } from './services.js';
 import { inspect } from './inspect.js';
 import { CONTAINER_COMMAND, containerFiles } from './wrapper.js';
@@ -80,7 +79,7 @@ export async function acquireMachine(
         ? []
         : await startServices({ docker, settings, request, network, services: serviceImages, signal, note });
     await allOrNone([
-      sandbox.warm ? writeOwner(docker.getContainer(sandbox.id), owner) : Promise.resolve(),
+      sandbox.settle(),
       createJobContainers(deps, request, sandbox, {
         helper: { id: helper.id, name: helper.name },
         build: {

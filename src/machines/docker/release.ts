@@ -22,7 +22,15 @@ export async function releaseMachine(docker: Docker, settings: OwnedEngineSettin
   for (const id of sandboxes) {
     await removeSandbox(docker, id, containers.find((container) => container.id === id)?.volume);
   }
-  await removeNetworks(docker, [...ownerFilter(settings), `${LABEL_MACHINE}=${machine}`]);
+  const labels = [...ownerFilter(settings), `${LABEL_MACHINE}=${machine}`];
+  await removeNetworks(docker, labels);
+  await removeVolumes(docker, labels);
+}
+
+/** A volume whose sandbox was removed by somebody who died before the volume's turn, or a lock. */
+async function removeVolumes(docker: Docker, labels: string[]): Promise<void> {
+  const { Volumes } = await docker.listVolumes({ filters: { label: labels } });
+  await Promise.all(Volumes.map(({ Name }) => ignoringGone(docker.getVolume(Name).remove())));
 }
 
 export async function removeNetworks(docker: Docker, labels: string[]): Promise<void> {

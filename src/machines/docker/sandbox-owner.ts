@@ -2,22 +2,19 @@ import type Docker from 'dockerode';
 import { pack } from 'tar-stream';
 import { readSmallFiles } from './files.js';
 import type { OurContainer } from './inventory.js';
+import { claimerOf, type SandboxOwner } from './warm-lock.js';
 
-/**
- * Whose machine a claimed sandbox is. One that is made for a job carries labels; a warm one was made before its job came, and
- * labels cannot be changed: it gets a file.
- */
-export interface SandboxOwner {
-  /** Workflow id. */
-  job: string;
-  machine: string;
-}
+export type { SandboxOwner };
 
 const DIRECTORY = '/.holdfast';
 const FILE = 'owner';
 /** Nothing can be read from it any more, and it is nobody's. */
 const GOING_STATES = ['removing', 'dead'];
 
+/**
+ * Whose machine a claimed sandbox is. One that is made for a job carries labels; a warm one was made before its job came, and
+ * labels cannot be changed: it gets a file, and until that is there its lock says it.
+ */
 export async function writeOwner(sandbox: Docker.Container, { job, machine }: SandboxOwner): Promise<void> {
   const tar = pack();
   tar.entry({ name: `${DIRECTORY.slice(1)}/`, type: 'directory', mode: 0o755 });
@@ -28,12 +25,12 @@ export async function writeOwner(sandbox: Docker.Container, { job, machine }: Sa
   await sandbox.putArchive(Buffer.concat(chunks), { path: '/' });
 }
 
-/** @returns undefined for a sandbox that nobody has claimed, or whose claimer died in that instant */
+/** @returns undefined for a sandbox that nobody has claimed */
 export async function readOwner(docker: Docker, sandbox: OurContainer): Promise<SandboxOwner | undefined> {
   if (sandbox.machine !== '') return { job: sandbox.job, machine: sandbox.machine };
   const files = await readSmallFiles(docker.getContainer(sandbox.id), DIRECTORY, [FILE]);
   const [machine, job] = files?.get(FILE)?.split('\n') ?? [];
-  return machine === undefined || job === undefined ? undefined : { job, machine };
+  return machine === undefined || job === undefined ? await claimerOf(docker, sandbox.id) : { job, machine };
 }
 
 /** Sandboxes that hold a slot while no container has joined them: just claimed, or what is left of a machine. */

@@ -5,9 +5,9 @@ import { MachineError, type OwnedEngineSettings } from '../engine.js';
 import { ignoringGone, isConflict, isNotFound } from './errors.js';
 import { volumeMount } from './host-config.js';
 import { listContainers, type OurContainer } from './inventory.js';
-import { lonelySandboxOf, type SandboxOwner } from './sandbox-owner.js';
+import { lonelySandboxOf, writeOwner, type SandboxOwner } from './sandbox-owner.js';
 import { ownerLabels, LABEL_SHAPE, LABEL_VOLUME, slotName, volumeName, warmName } from './names.js';
-import { withWarmLock } from './warm-lock.js';
+import { lockWarm, type WarmLock } from './warm-lock.js';
 
 /**
  * A sandbox is the part of a machine that can be made before its job comes: a container that holds the network namespace and a
@@ -16,7 +16,10 @@ import { withWarmLock } from './warm-lock.js';
 export interface Sandbox {
   id: string;
   volume: string;
+  /** It had been made before its job came. */
   warm: boolean;
+  /** Writes in it whose it is: to be done beside what comes next. */
+  settle(): Promise<void>;
 }
 
 export interface SandboxNetwork {
@@ -34,7 +37,7 @@ const GOING = '-going';
 const CLAIM_ATTEMPTS = 20;
 
 /**
- * Lease a slot. A warm sandbox is renamed into it (and is still to be told whose it is: `writeOwner`); without one, or when the job needs its own network, a new one is made there.
+ * Lease a slot. A warm sandbox is renamed into it (and is still to be told whose it is: `settle`); without one, or when the job needs its own network, a new one is made there.
  * @throws MachineError ENGINE_FULL
  */
 export async function claimSandbox(
@@ -48,7 +51,7 @@ export async function claimSandbox(
   for (let attempt = 0; attempt < CLAIM_ATTEMPTS; attempt++) {
     const containers = await listContainers(docker, settings);
     const own = await lonelySandboxOf(docker, containers, owner.machine);
-    if (own !== undefined) return await takeOver(docker, own);
+    if (own !== undefined) return await takeOver(docker, own, owner);
     const slot = freeSlots(settings, containers).find((free) => !contended.slots.has(free));
     if (slot === undefined) break;
     const name = slotName(settings, slot);
@@ -56,7 +59,8 @@ export async function claimSandbox(
     const warm = network === undefined ? free[0] : undefined;
     try {
       if (warm === undefined) return await createSandbox(docker, settings, name, { owner, network });
-      if (await claimWarm(docker, settings, warm, name)) return { id: warm.id, volume: warm.volume ?? '', warm: true };
+      const lock = await claimWarm(docker, settings, warm, name, owner);
+      if (lock !== undefined) return claimed(docker, warm, owner, lock);
       contended.sandboxes.add(warm.id);
     } catch (error) {
       // Somebody was faster: the slot is taken, or the warm one is.
@@ -69,24 +73,44 @@ export async function claimSandbox(
   });
 }
 
-/** By its name and not by its id: once another has renamed it there is none of that name. @returns false: another has it, or takes it just now */
+function claimed(docker: Docker, { id, volume = '' }: OurContainer, owner: SandboxOwner, lock: WarmLock): Sandbox {
+  const settle = async () => {
+    await writeOwner(docker.getContainer(id), owner);
+    await lock.release();
+  };
+  return { id, volume, warm: true, settle };
+}
+
+/**
+ * By its name and not by its id: once another has renamed it there is none of that name.
+ * @returns the lock, still held; undefined: another has the sandbox, or takes it just now
+ */
 async function claimWarm(
   docker: Docker,
   settings: OwnedEngineSettings,
   warm: OurContainer,
   name: string,
-): Promise<boolean> {
-  const claimed = await withWarmLock(docker, settings, warm.name, async () => {
+  owner?: SandboxOwner,
+): Promise<WarmLock | undefined> {
+  const lock = await lockWarm(docker, settings, warm, owner);
+  if (lock === undefined) return undefined;
+  try {
     await docker.getContainer(warm.name).rename({ name });
-    return true;
-  });
-  return claimed ?? false;
+    return lock;
+  } catch (error) {
+    await lock.release();
+    throw error;
+  }
 }
 
 /** An earlier attempt to make this machine has come so far and no further. */
-async function takeOver(docker: Docker, own: OurContainer): Promise<Sandbox> {
+async function takeOver(docker: Docker, own: OurContainer, owner: SandboxOwner): Promise<Sandbox> {
   if (own.state !== 'running') await docker.getContainer(own.id).start();
-  return { id: own.id, volume: own.volume ?? '', warm: false };
+  const settle = async () => {
+    // Made for a job, it has it on its labels.
+    if (own.machine === '') await writeOwner(docker.getContainer(own.id), owner);
+  };
+  return { id: own.id, volume: own.volume ?? '', warm: false, settle };
 }
 
 export function freeSlots(settings: OwnedEngineSettings, containers: OurContainer[]): number[] {
@@ -129,9 +153,12 @@ export async function dropWarm(docker: Docker, settings: OwnedEngineSettings): P
  * container that is about to go. One that a job has claimed since it was listed stays.
  */
 async function removeWarm(docker: Docker, settings: OwnedEngineSettings, warm: OurContainer): Promise<void> {
-  const going = `${warm.name}${GOING}`;
   try {
-    if (!warm.name.endsWith(GOING) && !(await claimWarm(docker, settings, warm, going))) return;
+    if (!warm.name.endsWith(GOING)) {
+      const lock = await claimWarm(docker, settings, warm, `${warm.name}${GOING}`);
+      if (lock === undefined) return;
+      await lock.release();
+    }
   } catch (error) {
     if (isNotFound(error) || isConflict(error)) return;
     throw error;
@@ -190,7 +217,7 @@ async function createSandbox(
     await removeSandbox(docker, container.id, volume);
     throw error;
   }
-  return { id: container.id, volume, warm: false };
+  return { id: container.id, volume, warm: false, settle: () => Promise.resolve() };
 }
 
 /** Settings that a finished sandbox can no longer change. */

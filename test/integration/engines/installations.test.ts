@@ -28,8 +28,8 @@ describe('two installations with an engine of the same name on one Docker daemon
   it('see, sweep and release only their own machines, also for jobs of the same id', async () => {
     const mine = holdfast('namespace-a', { agedMs: HOUR_MS });
     const theirs = holdfast('namespace-b');
-    const own = await mine.acquire(requestFor(mine.installation, 'job/1'), {});
-    const foreign = await theirs.acquire(requestFor(theirs.installation, 'job/1'), {});
+    const own = await mine.acquire(requestFor(mine, 'job/1'), {});
+    const foreign = await theirs.acquire(requestFor(theirs, 'job/1'), {});
 
     expect(own.machine).not.toBe(foreign.machine);
     // Ours is over, and so, for all that our Temporal knows, is theirs.
@@ -46,7 +46,7 @@ describe('two installations with an engine of the same name on one Docker daemon
   it('have all slots of their own', async () => {
     const mine = holdfast('namespace-a');
     const theirs = holdfast('namespace-b');
-    const own = await mine.acquire(requestFor(mine.installation, 'job/2'), {});
+    const own = await mine.acquire(requestFor(mine, 'job/2'), {});
 
     expect(await mine.freeSlots({})).toBe(7);
     expect(await theirs.freeSlots({})).toBe(8);
@@ -61,7 +61,7 @@ describe('machines made at once', () => {
     for (let round = 0; round < 3; round++) {
       await workers[0].keepWarm({});
       const requests = Array.from({ length: 6 }, (_, at) =>
-        requestFor(workers[0].installation, `job/${String(round)}-${String(at)}`),
+        requestFor(workers[0], `job/${String(round)}-${String(at)}`),
       );
       const made = await Promise.all(requests.map((request, at) => workers[at % 2 === 0 ? 0 : 1].acquire(request, {})));
       const sandboxes = made.map(({ machine }) =>
@@ -79,7 +79,7 @@ describe('machines made at once', () => {
 describe('an installation whose state was deleted and made anew', () => {
   it('leaves nothing for ever: its successor in the same place removes what is old', async () => {
     const old = holdfast('namespace-d', { place: 'a place' });
-    const { machine } = await old.acquire(requestFor(old.installation, 'job/1'), {});
+    const { machine } = await old.acquire(requestFor(old, 'job/1'), {});
     const young = await holdfast('namespace-e', { place: 'a place' }).sweep(NONE_OPEN, {});
     const elsewhere = await holdfast('namespace-f', { place: 'another place', agedMs: HOUR_MS }).sweep(NONE_OPEN, {});
 

@@ -24,7 +24,7 @@ function emptyTar(): Readable {
 
 describe('files of a machine', () => {
   it('that are not there are told apart from a machine that is not there', async () => {
-    const { machine } = await engine.acquire(requestFor(engine.installation, 'job/1'), {});
+    const { machine } = await engine.acquire(requestFor(engine, 'job/1'), {});
 
     expect(await engine.archive(machine, 'build', '/builds/p/no-such-file', {})).toBeUndefined();
 
@@ -36,7 +36,7 @@ describe('files of a machine', () => {
   });
 
   it('cannot be unpacked when its sandbox is gone', async () => {
-    const { machine } = await engine.acquire(requestFor(engine.installation, 'job/2'), {});
+    const { machine } = await engine.acquire(requestFor(engine, 'job/2'), {});
     docker(
       'rm',
       '-f',
@@ -48,7 +48,7 @@ describe('files of a machine', () => {
   });
 
   it('are given up at once when they are no longer wanted, though what they come from says nothing', async () => {
-    const { machine } = await engine.acquire(requestFor(engine.installation, 'job/3'), {});
+    const { machine } = await engine.acquire(requestFor(engine, 'job/3'), {});
     const silent = Readable.from(pack());
     const unwanted = new AbortController();
     const unpacking = engine.extract(machine, 'build', '/builds/p', silent, { signal: unwanted.signal });

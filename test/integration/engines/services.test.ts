@@ -17,7 +17,7 @@ describe('a service that never listens', () => {
   it('is a warning after the time that it is given, and is not waited for where that is none', async () => {
     const silent = { name: TEST_IMAGE, aliases: ['db'], command: ['sleep', '60'], environment: {} };
     const acquire = (job: string, serviceWaitMs: number) =>
-      engine.acquire(requestFor(engine.installation, job, { services: [silent], serviceWaitMs }), {});
+      engine.acquire(requestFor(engine, job, { services: [silent], serviceWaitMs }), {});
     const [waited, not] = await Promise.all([acquire('job/waits', 300), acquire('job/waits-not', 0)]);
 
     expect(waited.notes.join('\n')).toContain("probably didn't start properly: no port of 8000");

@@ -27,7 +27,7 @@ afterAll(() => {
 });
 
 async function run(job: string, image: ImageSpec): Promise<unknown> {
-  const { machine } = await engine.acquire(requestFor(engine.installation, job, { image }), {});
+  const { machine } = await engine.acquire(requestFor(engine, job, { image }), {});
   try {
     return await engine.runStep(
       machine,
@@ -58,7 +58,7 @@ describe('a script that no shell can run', () => {
 
   it('has that entry point run once, also when it is asked for again, and when after_script is', async () => {
     const image = { name: TEST_IMAGE, entrypoint: ['sh', '-c', 'echo the entry point has run'] };
-    const { machine } = await engine.acquire(requestFor(engine.installation, 'job/once', { image }), {});
+    const { machine } = await engine.acquire(requestFor(engine, 'job/once', { image }), {});
     const run = (name: string) =>
       engine.runStep(machine, { name, environment: {} }, { signal: AbortSignal.timeout(30_000) });
 
