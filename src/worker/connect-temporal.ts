@@ -92,5 +92,5 @@ function codeOf(error: unknown): number | undefined {
 }
 
 function causeOf(error: unknown): string | undefined {
-  return error instanceof Error && error.cause !== undefined ? String(error.cause) : undefined;
+  return error instanceof Error && error.cause instanceof Error ? error.cause.message : undefined;
 }

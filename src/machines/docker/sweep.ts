@@ -24,7 +24,7 @@ interface Sweep {
    * Takes something away. What the engine cannot remove now (a container that hangs) keeps no other leftover.
    * @throws the signal's reason when it has aborted; nothing else
    */
-  remove(name: string, work: () => Promise<void>): Promise<void>;
+  remove: (name: string, work: () => Promise<void>) => Promise<void>;
 }
 
 /**
