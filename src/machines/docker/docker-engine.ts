@@ -102,7 +102,7 @@ export function createDockerEngine(deps: {
         `running ${step.name}`,
         () => {
           const container = containerOf(machine, roleOfStep(step.name));
-          return runStep(container, step, signal ?? never, () => starts.started(container.id));
+          return runStep(docker, container, step, signal ?? never, () => starts.started(container.id));
         },
         signal,
       ),

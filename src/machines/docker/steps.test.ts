@@ -7,6 +7,7 @@ import { describe, expect, it } from 'vitest';
 import { runStep, stopStep } from './steps.js';
 
 const NEVER = '0001-01-01T00:00:00Z';
+const ENDED = '2026-01-01T00:01:00.5Z';
 const STEP = { name: 'step_script', environment: {} };
 
 /** A container as the engine shows it; what a start of it comes to is for the test to say. */
@@ -47,9 +48,9 @@ function containerOf(
           Error: '',
           ExitCode: state.exitCode,
           StartedAt: state.startedAt,
-          FinishedAt: 'then',
+          FinishedAt: ENDED,
         },
-        Config: { Labels: { 'holdfast.nonce': 'n', 'holdfast.first-step': state.firstStep } },
+        Config: { Labels: { 'holdfast.nonce': 'n', 'holdfast.first-step': state.firstStep, 'holdfast.sandbox': 's' } },
       }),
     logs: () => Promise.resolve(Buffer.alloc(0)),
     getArchive: ({ path }: { path: string }) => {
@@ -81,9 +82,19 @@ function containerOf(
   return container as unknown as Docker.Container;
 }
 
-async function run(container: Docker.Container, step = STEP): Promise<unknown> {
-  return await runStep(container, step, AbortSignal.timeout(4_000), () => undefined);
+/** @param sandbox how the container that holds the machine's network is; default: it runs */
+async function run(container: Docker.Container, step = STEP, sandbox = stateOf({ Running: true })): Promise<unknown> {
+  const docker = { getContainer: () => sandbox };
+  return await runStep(docker, container, step, AbortSignal.timeout(4_000), () => undefined);
 }
+
+function stateOf(State: { Running: boolean; FinishedAt?: string }): Docker.Container {
+  return { inspect: () => Promise.resolve({ State }) } as unknown as Docker.Container;
+}
+
+const GONE = {
+  inspect: () => Promise.reject(Object.assign(new Error('no such container'), { statusCode: 404 })),
+} as unknown as Docker.Container;
 
 const runs =
   (state: Fake, step = 'step_script') =>
@@ -185,6 +196,44 @@ describe('a container that is killed before the first word of its step', () => {
     const container = containerOf(state, { start: () => Object.assign(state, end) });
 
     expect(await run(container)).toMatchObject(fate);
+    expect(state.starts).toBe(1);
+  });
+});
+
+describe('a step that ends as its machine does', () => {
+  const stopped = (FinishedAt: string) => stateOf({ Running: false, FinishedAt });
+  const ended = (exit: string) =>
+    fake({
+      startedAt: 'then',
+      files: new Map([
+        ['step_script/started', ''],
+        ['step_script/exit', exit],
+      ]),
+    });
+
+  it.each([
+    ['the machine was ending before', stopped('2026-01-01T00:01:00.4Z'), 'lost'],
+    ['the engine was closing, and the machine followed', stopped('2026-01-01T00:01:02Z'), 'lost'],
+    ['the machine is gone', GONE, 'lost'],
+    ['the machine ended long after', stopped('2026-01-01T00:02:00Z'), 'exited'],
+    ['the machine is whole', stateOf({ Running: true }), 'exited'],
+  ])('and fails: %s', async (_how, sandbox, kind) => {
+    const container = containerOf(ended('1'), { start: () => expect.unreachable() });
+
+    expect(await run(container, STEP, sandbox)).toMatchObject({ kind });
+  });
+
+  it('has succeeded where it has', async () => {
+    const container = containerOf(ended('0'), { start: () => expect.unreachable() });
+
+    expect(await run(container, STEP, GONE)).toMatchObject({ kind: 'exited', exitCode: 0 });
+  });
+
+  it('is lost before its first word, whatever its entry point ends with', async () => {
+    const state = fake();
+    const container = containerOf(state, { start: () => (state.exitCode = 255) });
+
+    expect(await run(container, STEP, stopped('2026-01-01T00:01:00Z'))).toMatchObject({ kind: 'lost' });
     expect(state.starts).toBe(1);
   });
 });

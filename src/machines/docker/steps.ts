@@ -3,6 +3,7 @@ import type Docker from 'dockerode';
 import type { StepExit, StepRun } from '../engine.js';
 import { ignoringGone, isConflict, isNotFound, messageOf, shellNeverBegan, statusOf } from './errors.js';
 import { inspect } from './inspect.js';
+import { failedWithItsMachine } from './machine-end.js';
 import { readLastWords, readMarkers, type StepMarkers } from './markers.js';
 import { LABEL_FIRST_STEP, LABEL_NONCE } from './names.js';
 import { fenceFiles, REFUSED_EXIT_CODE, stepFiles, stopFiles } from './wrapper.js';
@@ -15,7 +16,7 @@ import { fenceFiles, REFUSED_EXIT_CODE, stepFiles, stopFiles } from './wrapper.j
  * | --- | --- | --- |
  * | missing | – | lost |
  * | running | – | wait until it stops, look again |
- * | stopped | exit | that is the result |
+ * | stopped | exit | that is the result; but lost where it failed as its machine was ending |
  * | stopped | stop asked for | stopped |
  * | stopped | started, no exit | out of memory, or killed from outside: lost; but look again if it was started meanwhile |
  * | stopped | none | name the step, start the container, look again |
@@ -27,9 +28,11 @@ import { fenceFiles, REFUSED_EXIT_CODE, stepFiles, stopFiles } from './wrapper.j
  *
  * Looking at files costs the engine fifty times what a look at its log or its own memory does; so a result is read from the
  * container's last words, where they are to be found.
+ * @param docker the engine that has the container
  * @param onStart called whenever the container was started
  */
 export async function runStep(
+  docker: Pick<Docker, 'getContainer'>,
   container: Docker.Container,
   step: StepRun,
   signal: AbortSignal,
@@ -46,17 +49,32 @@ export async function runStep(
     if (info.State.Status !== 'created') {
       const nonce = info.Config.Labels[LABEL_NONCE] ?? '';
       const markers = (await readLastWords(container, nonce, step.name)) ?? (await readMarkers(container, step.name));
-      if (markers.exitCode !== undefined) return exitOf(info, markers);
+      if (markers.exitCode !== undefined) return await resultOf(docker, info, markers, signal);
       if (markers.started) {
         // Another attempt may have started it between the two looks, at the container and at its files.
         if (await wasStartedSince(container, info)) continue;
         return exitOf(info, markers);
       }
-      if (await wasStartedFor(container, step, info, markers)) return endBeforeTheFirstWord(info);
+      if (await wasStartedFor(container, step, info, markers)) return await endBeforeTheFirstWord(docker, info, signal);
     }
     const fate = await start(container, step, info, { signal, onStart });
     if (fate !== undefined) return fate;
   }
+}
+
+const WITH_ITS_MACHINE: StepExit = {
+  kind: 'lost',
+  reason: 'it was ending when the step failed; was the engine stopped?',
+};
+
+async function resultOf(
+  docker: Pick<Docker, 'getContainer'>,
+  info: Docker.ContainerInspectInfo,
+  markers: StepMarkers,
+  signal: AbortSignal,
+): Promise<StepExit> {
+  const failed = markers.exitCode !== 0 && !markers.stopRequested;
+  return failed && (await failedWithItsMachine(docker, info, signal)) ? WITH_ITS_MACHINE : exitOf(info, markers);
 }
 
 async function wasStartedSince(container: Docker.Container, { State }: Docker.ContainerInspectInfo): Promise<boolean> {
@@ -80,7 +98,12 @@ async function wasStartedFor(
 const KILLED = [137, 143];
 
 /** @throws MachineError `BAD_OPTIONS` where the container came to its end by itself */
-function endBeforeTheFirstWord(info: Docker.ContainerInspectInfo): StepExit {
+async function endBeforeTheFirstWord(
+  docker: Pick<Docker, 'getContainer'>,
+  info: Docker.ContainerInspectInfo,
+  signal: AbortSignal,
+): Promise<StepExit> {
+  if (await failedWithItsMachine(docker, info, signal)) return WITH_ITS_MACHINE;
   const { ExitCode: exitCode, OOMKilled: oomKilled } = info.State;
   if (exitCode === REFUSED_EXIT_CODE)
     return { kind: 'lost', reason: 'its container cannot be written to; is the disk full?' };

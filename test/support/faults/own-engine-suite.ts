@@ -7,7 +7,7 @@ import { faultSuite } from './suite.js';
 /** Scenarios on a Docker engine of their own, which they may kill; none where this user may not start one. */
 export function ownEngineSuite(
   group: string,
-  options: { liveRestore: boolean },
+  options: { liveRestore: boolean; gitlab?: boolean },
   scenarios: (engine: () => OwnEngine) => readonly Scenario[],
 ): void {
   if (!mayRunAnEngine) return;
@@ -22,6 +22,7 @@ export function ownEngineSuite(
       engine = own;
       const ground = await startGround({
         docker: own,
+        ...(options.gitlab === true ? { gitlab: {} } : {}),
         stack: { engine: { helperImage: TEST_IMAGE, warm: 0 }, prometheus: false },
       });
       return {

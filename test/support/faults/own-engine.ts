@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { startProcess, until, type Process } from '../processes.js';
 import { ensureTestImage, TEST_IMAGE } from '../stack.js';
 
@@ -10,8 +11,13 @@ export interface OwnEngine {
   readonly socket: string;
   /** Runs the Docker client on it. @returns the lines of its output */
   docker(...args: string[]): string[];
-  /** Killed at once, as by a crash or `kill -9`. */
+  /** Killed at once, as by a crash or `kill -9`. Its containers run on, until it is started again without live-restore. */
   kill(): Promise<void>;
+  /** Told to stop (SIGTERM), as by an init system: without live-restore it stops its containers first, which gives them 10 s. */
+  stop(): Promise<void>;
+  /** Killed with everything that runs in its containers, as when the power of its host is cut. */
+  crash(): Promise<void>;
+  signal(signal: NodeJS.Signals): void;
   start(): Promise<void>;
   /** Leaves no byte free on its disk, until the returned function is called. */
   fillDisk(): () => void;
@@ -24,6 +30,9 @@ export interface OwnEngineOptions {
   /** Size of its disk, as in `mount -o size=`. */
   disk?: string;
 }
+
+/** Ten seconds are the containers', five its own. */
+const STOP_MS = 30_000;
 
 export const mayRunAnEngine = process.getuid?.() === 0 && existsSync('/var/run/docker.sock');
 
@@ -73,12 +82,32 @@ export async function startOwnEngine(options: OwnEngineOptions = {}): Promise<Ow
     for (const file of ['docker.pid', 'exec/containerd/containerd.pid']) rmSync(join(directory, file), { force: true });
   }
 
+  async function stop(): Promise<void> {
+    engine?.kill('SIGTERM');
+    const ended = engine?.exited.then(() => true) ?? Promise.resolve(true);
+    const late = delay(STOP_MS, false, { ref: false });
+    if (!(await Promise.race([ended, late])))
+      throw new Error(`The engine was not gone ${String(STOP_MS)} ms after SIGTERM`);
+  }
+
+  async function crash(): Promise<void> {
+    const containers = docker('ps', '-q');
+    const pids = containers.length === 0 ? [] : docker('inspect', '-f', '{{.State.Pid}}', ...containers).map(Number);
+    await kill();
+    // First who would see the containers end.
+    endAllOf(directory);
+    for (const pid of pids) endNow(pid);
+  }
+
   await start();
   execFileSync('sh', ['-c', `docker save ${TEST_IMAGE} | docker -H unix://${socket} load`], { stdio: 'ignore' });
   return {
     socket,
     docker,
     kill,
+    stop,
+    crash,
+    signal: (signal) => engine?.kill(signal),
     start,
     fillDisk() {
       const ballast = join(disk, 'ballast');
@@ -90,7 +119,7 @@ export async function startOwnEngine(options: OwnEngineOptions = {}): Promise<Ow
       const containers = docker('ps', '-aq');
       if (containers.length > 0) docker('rm', '-fv', ...containers);
       await engine?.stop('SIGTERM');
-      endContainerd(directory);
+      endAllOf(directory);
       for (const mount of mountsBelow(directory)) execFileSync('umount', ['-l', mount]);
       rmSync(directory, { recursive: true, force: true });
     },
@@ -106,15 +135,23 @@ function answers(docker: OwnEngine['docker']): boolean {
   }
 }
 
-/** The one that this engine has started, if it outlived it: known by its place. */
-function endContainerd(directory: string): void {
+/** Its containerd and what that has started, where they have outlived it: known by their place. */
+function endAllOf(directory: string): void {
   for (const pid of readdirSync('/proc').filter((name) => /^\d+$/.test(name))) {
     try {
       const command = readFileSync(`/proc/${pid}/cmdline`, 'utf8');
-      if (command.includes(directory) && command.includes('containerd')) process.kill(Number(pid), 'SIGKILL');
+      if (command.includes(directory) && command.includes('containerd')) endNow(Number(pid));
     } catch {
       // It has ended meanwhile.
     }
+  }
+}
+
+function endNow(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch {
+    // It has ended meanwhile.
   }
 }
 

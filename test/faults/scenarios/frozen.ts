@@ -1,0 +1,80 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Process } from '../../support/processes.js';
+import type { Scenario, Scene } from '../../support/faults/scenario.js';
+import { docker } from '../../support/stack.js';
+
+const FROZEN_MS = 9_000;
+
+async function buildOf(scene: Scene): Promise<string> {
+  const { machine } = await scene.status();
+  if (machine === null) throw new Error('The job has no machine yet');
+  return `holdfast-${machine}-build`;
+}
+
+/** The one that does not come back is gone after the scenario; the other is the ground's own again. */
+function bothKilled(): Scenario {
+  let beside: Process | undefined;
+  return {
+    name: 'two workers of an engine killed at the same moment with 3 jobs running; one comes back',
+    jobs: 3,
+    job: { lines: 'lasting' },
+    async prepare({ stack }) {
+      const own = stack.worker();
+      beside = await stack.startWorker({ beside: true });
+      await own.stop('SIGTERM');
+      await stack.startWorker();
+    },
+    async run(scene) {
+      await scene.line(10);
+      await Promise.all([scene.stack.worker().stop('SIGKILL'), beside?.stop('SIGKILL')]);
+      await scene.stack.startWorker();
+      scene.repaired();
+    },
+  };
+}
+
+/** What a person does to a build container from outside, and takes back. */
+export const frozenScenarios = (): Scenario[] => [
+  bothKilled(),
+  {
+    name: 'build container paused from outside for 9 s, and the worker killed meanwhile',
+    job: { lines: 'lasting' },
+    async run(scene) {
+      await scene.line(10);
+      const build = await buildOf(scene);
+      docker('pause', build);
+      await delay(FROZEN_MS / 3);
+      await scene.stack.worker().stop('SIGKILL');
+      await scene.stack.startWorker();
+      await delay(FROZEN_MS / 3);
+      docker('unpause', build);
+      scene.repaired();
+    },
+  },
+  {
+    name: 'build container stopped from outside (SIGSTOP) for 9 s, in which its script ends',
+    job: { lines: 30 },
+    async run(scene) {
+      await scene.line(20);
+      const build = await buildOf(scene);
+      docker('kill', '-s', 'STOP', build);
+      await scene.line(30);
+      await delay(FROZEN_MS);
+      const { state } = await scene.status();
+      if (state !== 'running') throw new Error(`The job is ${state} before its container has ended`);
+      docker('kill', '-s', 'CONT', build);
+      scene.repaired();
+    },
+  },
+  {
+    name: 'job canceled while its build container is paused from outside',
+    job: { lines: 900 },
+    expect: { state: 'canceled', failureReason: 'job_canceled', linesMayBeLost: true, afterRuns: 1 },
+    async run(scene) {
+      await scene.line(10);
+      docker('pause', await buildOf(scene));
+      await scene.handle.cancel();
+      scene.repaired();
+    },
+  },
+];
