@@ -11,6 +11,8 @@ export interface Lifecycle {
   handover: AbortSignal;
   /** The process was paused until a moment ago: a task that begins now may have been given to another long since. */
   pausedJustNow(givenOutAtMs: number): boolean;
+  /** Heartbeats may have been lost since that time of the clock below, for so long that activities were given away. Absent: never. */
+  cutOffSince?: (atMs: number) => boolean;
   /** A clock that goes on while the process is paused, in milliseconds, and does not jump. Absent: the process's own. */
   steadyNow?: () => number;
 }
@@ -30,7 +32,7 @@ export async function beating<T>(
 ): Promise<T> {
   const context = Context.current();
   if (lifecycle.pausedJustNow(context.info.currentAttemptScheduledTimestampMs)) throw overslept();
-  const owner = createOwnership(lifecycle.steadyNow);
+  const owner = createOwnership(lifecycle.steadyNow, lifecycle.cutOffSince);
   const timer = setInterval(() => {
     owner.beat();
     if (!owner.signal.aborted) context.heartbeat(details?.());

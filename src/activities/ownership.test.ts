@@ -62,3 +62,23 @@ describe('an attempt that was paused for longer than its heartbeats may be late'
     expect(() => owner.assertHeld()).toThrow('paused');
   });
 });
+
+describe('an attempt whose worker was cut off from the server', () => {
+  it('goes on with what it does, and says nothing outside any more', async () => {
+    const time = clock();
+    let cutOff = false;
+    const owner = createOwnership(time.now, () => cutOff);
+    const fenced = fencedJobApi({} as JobApi, owner);
+    time.pass(2_000);
+    owner.assertHeld();
+    cutOff = true;
+    owner.beat();
+
+    expect(owner.signal.aborted).toBe(false);
+    await expect(fenced.updateJob({ state: 'success' })).rejects.toMatchObject({
+      type: 'CUT_OFF',
+      nonRetryable: false,
+    });
+    expect(owner.signal.aborted).toBe(true);
+  });
+});

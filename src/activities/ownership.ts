@@ -3,30 +3,39 @@ import { ApplicationFailure } from '@temporalio/common';
 import type { JobApi } from '../gitlab/client.js';
 
 /** Below the heartbeat timeout of `workflows/activity-stubs.ts` (8 s), after which the server gives the activity to another worker. */
-const LEASE_MS = 6_000;
+export const LEASE_MS = 6_000;
 
 /**
  * Whether an attempt of an activity may still act outside. A process that was paused (SIGSTOP, a suspended machine, a debugger)
  * wakes in the middle of its work and knows nothing of the successor that has gone on meanwhile; the server tells it with the
  * answer to a heartbeat, which is too late for what it does until then. Its own clock tells at once: who has not beaten in time
- * has lost the activity.
+ * has lost the activity. So has one whose heartbeats do not arrive; what it does in its machine and in the store goes on, for that are
+ * the same bytes whoever writes them, but it says nothing more outside.
  */
 export interface Ownership {
   /** Aborts when the activity was lost. */
   readonly signal: AbortSignal;
   /** A heartbeat goes out now. */
   beat(): void;
-  /** @throws ApplicationFailure `OVERSLEPT`, retryable: should nobody else have the activity, the server gives it out again */
+  /** @throws ApplicationFailure `OVERSLEPT` or `CUT_OFF`, retryable: should nobody else have the activity, the server gives it out again */
   assertHeld(): void;
 }
 
-/** @param now a clock that goes on while the process is paused, in milliseconds, and does not jump */
-export function createOwnership(now: () => number = () => performance.now()): Ownership {
+/**
+ * @param now a clock that goes on while the process is paused, in milliseconds, and does not jump
+ * @param cutOffSince whether heartbeats may have been lost since that time of the same clock
+ */
+export function createOwnership(
+  now: () => number = () => performance.now(),
+  cutOffSince: (atMs: number) => boolean = () => false,
+): Ownership {
   const lost = new AbortController();
-  let beatAtMs = now();
+  const begunAtMs = now();
+  let beatAtMs = begunAtMs;
 
   function assertHeld(): void {
     if (now() - beatAtMs > LEASE_MS) lost.abort(overslept());
+    if (!lost.signal.aborted && cutOffSince(begunAtMs)) lost.abort(cutOff());
     lost.signal.throwIfAborted();
   }
 
@@ -75,6 +84,17 @@ export function whileHeld(content: Readable, { assertHeld }: Pick<Ownership, 'as
   // It may break before anybody reads, who then hears of it.
   content.on('error', () => undefined);
   return Readable.from(held(), { objectMode: false });
+}
+
+function cutOff(): ApplicationFailure {
+  return ApplicationFailure.create({
+    type: 'CUT_OFF',
+    message:
+      'This worker did not reach Temporal for longer than its heartbeats may be late; another one may have gone on',
+    nonRetryable: false,
+    nextRetryDelay: '100ms',
+    category: 'BENIGN',
+  });
 }
 
 /** Another worker may have the activity by now. */

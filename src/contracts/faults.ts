@@ -158,6 +158,12 @@ export const FAILURE_CODES = {
       'The worker was paused for longer than its heartbeats may be late, and left the work to whoever went on meanwhile',
     remedy: 'Look for what paused the process: a stopped or suspended machine, a debugger, memory that was swapped out',
   },
+  CUT_OFF: {
+    fault: 'provider',
+    meaning:
+      'The worker did not reach Temporal for longer than its heartbeats may be late, and left the work to whoever went on meanwhile',
+    remedy: 'Look at Temporal and at the way to it: a firewall that forgets connections, a cable',
+  },
   WORKER_LOST: {
     fault: 'runner',
     meaning: 'The worker was not heard of any more',

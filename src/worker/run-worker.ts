@@ -25,6 +25,7 @@ import { openGitlabEntries } from './gitlab/entries.js';
 import { createGitlabIntake } from './gitlab/start-gitlab.js';
 import { waitsForMachine } from './gitlab/start-workflow.js';
 import { connectTemporal, untilTemporalAnswers } from './connect-temporal.js';
+import { ANSWER_MS, refusesConnections, startContact } from './contact.js';
 import { createWorkers } from './create-workers.js';
 import { createEngineHealths } from './health/engine-healths.js';
 import { fillUsage } from './fill-usage.js';
@@ -76,7 +77,11 @@ export async function runWorker(options: {
     logger,
     metrics,
     flight: createFlightLog(store, ownIdentity()),
-    lifecycle: { handover: handover.signal, pausedJustNow: (givenOutAtMs) => pulse.pausedJustNow(givenOutAtMs) },
+    lifecycle: {
+      handover: handover.signal,
+      pausedJustNow: (givenOutAtMs) => pulse.pausedJustNow(givenOutAtMs),
+      cutOffSince: (atMs) => contact.brokenSince(atMs),
+    },
   };
   const { prometheus, metricsDeps } = createMetricsParts(config, shared);
   // Before anything is open that a mistake in the configuration would have to close; the native runtime cannot be closed at all.
@@ -91,6 +96,10 @@ export async function runWorker(options: {
   const dataConverter = { payloadCodecs: [codec] };
   const temporal = await untilTemporalAnswers(() => connectTemporal(config, dataConverter), { logger });
   const { connection, clientConnection, client, installation } = temporal;
+  const contact = startContact({
+    ask: () => connection.withDeadline(Date.now() + ANSWER_MS, () => connection.workflowService.getSystemInfo({})),
+    refuses: () => refusesConnections(splitAddress(config.temporal.address)),
+  });
   const engines = new Map(
     config.engines.map((settings) => [settings.name, createEngine({ settings, installation, logger })] as const),
   );
@@ -208,6 +217,7 @@ export async function runWorker(options: {
       ['tracing', () => tracing?.close()],
     ];
     pulse.stop();
+    contact.stop();
     for (const [what, end] of closings) {
       deadline.doing(what);
       await end();

@@ -69,6 +69,8 @@ export interface StackOverrides {
   docker?: typeof docker;
   /** Of Prometheus; default `1s`. */
   scrapeInterval?: string;
+  /** The way to Temporal that workers take, from its own address; the stack's client goes straight there. */
+  wayToTemporal?: (address: { host: string; port: number }) => Promise<string>;
   /** Makes another program of the worker, in the stack's directory. */
   workerProgram?: (directory: string) => Promise<string>;
 }
@@ -91,8 +93,11 @@ export async function startStack(overrides: StackOverrides = {}): Promise<Stack>
   };
   const keyFile = join(directory, 'key');
   await createKeyFile(keyFile);
+  const temporalAddress = `127.0.0.1:${String(ports.temporal)}`;
   const given = {
-    temporal: { address: `127.0.0.1:${String(ports.temporal)}` },
+    temporal: {
+      address: (await overrides.wayToTemporal?.({ host: '127.0.0.1', port: ports.temporal })) ?? temporalAddress,
+    },
     encryption: { keyFile },
     store: { directory: join(directory, 'store') },
     metricsServer: { listenAddress: `127.0.0.1:${String(ports.metrics)}` },
@@ -220,7 +225,7 @@ export async function startStack(overrides: StackOverrides = {}): Promise<Stack>
     await startTemporal();
     if (overrides.prometheus !== false) await startPrometheus();
     await startWorker();
-    return await createHoldfastClient(parseConfig(given, configFile));
+    return await createHoldfastClient(parseConfig({ ...given, temporal: { address: temporalAddress } }, configFile));
   }
 
   /** Whatever does not end as it should, the rest is ended, too. */
@@ -257,7 +262,7 @@ export async function startStack(overrides: StackOverrides = {}): Promise<Stack>
     engine,
     configFile,
     given,
-    temporalAddress: `127.0.0.1:${String(ports.temporal)}`,
+    temporalAddress,
     temporalUiUrl: `http://127.0.0.1:${String(ports.ui)}`,
     prometheusUrl: `http://127.0.0.1:${String(ports.prometheus)}`,
     metricsUrl,

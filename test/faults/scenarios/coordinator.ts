@@ -207,7 +207,42 @@ function killedOnTheWire(
 export const wireScenarios: Scenario[] = [
   killedOnTheWire('artifacts', 'upload', ({ artifacts }) => artifacts.length > 0),
   killedOnTheWire('the final status', 'update', ({ final }) => final !== undefined),
+  finalStatusRefused(20_000),
 ];
+
+/**
+ * The build is over, its machine goes, and only the end is still to be told, by whoever is there.
+ * @param ms how long the coordinator refuses it
+ */
+export function finalStatusRefused(ms: number): Scenario {
+  return {
+    name: `coordinator answers 500 to the final status for ${String(ms / 1000)} s, and the worker is killed meanwhile: told once, the machine does not wait`,
+    job: { lines: 10, ...MAKES_ARTIFACT },
+    gitlab: { updateInterval: 1 },
+    async run(scene) {
+      const { stack, handle } = scene;
+      const { coordinator } = scene.gitlab();
+      const { id } = scene.remote();
+      const action = { kind: 'status', status: 500 } as const;
+      coordinator.faults.add({ endpoint: 'update', action, times: Infinity, when: ({ final }) => final, job: id });
+      const refusedUntil = Date.now() + ms;
+      await scene.line(1);
+      await until('the end of the machine', () => stack.leftovers(handle.workflowId).length === 0, ms);
+      await stack.worker().stop('SIGKILL');
+      await stack.startWorker();
+      await delay(refusedUntil - Date.now());
+      if (isOver(scene.remote().status))
+        throw new Error(`The coordinator has not refused it: ${scene.remote().status}`);
+      coordinator.faults.clear();
+      await coordinator.untilOver(id, 90_000);
+      // In which a second one would come.
+      await delay(2_000);
+      const { reports, lateReports } = scene.remote();
+      const told = reports.length + lateReports;
+      if (told !== 1) throw new Error(`The coordinator was told the end ${String(told)} times`);
+    },
+  };
+}
 
 /** Faults of single answers: no job notices another one's. */
 function answerFault(

@@ -131,6 +131,12 @@ export function rebootScenarios(engine: () => OwnEngine): Scenario[] {
         if (reports.length !== 1) throw new Error(`The coordinator has taken ${String(reports.length)} final reports`);
       },
     },
+  ];
+}
+
+/** Not in the ordinary set. */
+export function moreRebootScenarios(engine: () => OwnEngine): Scenario[] {
+  return [
     {
       name: 'host gone and back under an interruptible job: it runs again',
       job: { lines: 'lasting', more: { interruptible: true } },
