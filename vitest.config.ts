@@ -9,7 +9,7 @@ function tier(name: string, include: string[], testTimeout: number) {
 }
 
 /** Files that take minutes, the longest first: begun last, they would run on alone. */
-const LONG = ['soak-', 'worker-paused', 'coordinator-answers', 'engine-'];
+const LONG = ['soak-', 'worker-paused', 'coordinator-answers', 'engine-', 'big-trace'];
 
 class LongestFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
