@@ -9,7 +9,15 @@ function tier(name: string, include: string[], testTimeout: number) {
 }
 
 /** Files that take minutes, the longest first: begun last, they would run on alone. */
-const LONG = ['soak-', 'worker-paused', 'coordinator-answers', 'engine-', 'big-trace'];
+const LONG = [
+  'temporal-away',
+  'soak-',
+  'worker-paused',
+  'coordinator-answers',
+  'engine-',
+  'big-trace',
+  'canceled-away',
+];
 
 class LongestFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {

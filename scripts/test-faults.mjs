@@ -1,5 +1,5 @@
 // All fault scenarios, or those of the groups that are named (`npm run test:faults -- worker store`), and one table of what they came to.
-// With `--long` also those that take longer than five minutes each (alone: `npm run test:faults -- --long servers`).
+// With `--long` also longer variants of some (`npm run test:faults -- --long coordinator`).
 // Exits 1 unless every figure is as promised; the last line is `N passed, N failed`. The same figures as JSON: test-output/faults.json.
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';

@@ -26,7 +26,7 @@ export const temporalAway: Scenario = {
   },
 };
 
-/** Not in the ordinary set: it takes as long as it says. */
+/** In a group of its own, which is begun first: it takes as long as it says. */
 export const temporalAwayForMinutes: Scenario = {
   name: 'Temporal away for 5 minutes: the script goes on and ends meanwhile, nothing repeats',
   job: { lines: 600, pauseSeconds: 0.4, then: ['echo over >/shared/{id}.over'] },
