@@ -98,6 +98,8 @@ export interface Provisioned extends MachineRef {
 export interface StepInput extends MachineRef {
   step: string;
   environment: Record<string, string>;
+  /** The engine may be out of reach for so long before its machine counts as lost. Absent: as long as the step has time. */
+  patienceMs?: number;
 }
 
 export type StepResult =

@@ -87,7 +87,7 @@ async function runSteps(job: JobContext, machine: Provisioned): Promise<Outcome>
 
   job.startMetrics(machine, scriptEndedAtMs, outcome);
   job.journal.finishing();
-  if (isPrepared && planned.includes('after_script') && ending() === undefined) {
+  if (isPrepared && planned.includes('after_script') && ending() === undefined && !job.isOutOfReach(machine)) {
     outcome = worse(outcome, await runAfterScript(job, machine, outcome));
   }
   outcome = worse(outcome, whatKeepsFilesAway(job, machine, planned, ending()));

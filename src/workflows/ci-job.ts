@@ -41,6 +41,7 @@ export async function ciJob(input: CiJobInput): Promise<CiJobResult> {
   );
   const background: Promise<unknown>[] = [];
   const unserved = new Set<string>();
+  const outOfReach = new Set<string>();
   const interruptions = watchInterruptions();
   const metrics = createMetricsCollection(() => job);
   const hold = createHold(holdOnFailureMs(input.holdOnFailureMs, spec), (held) => journal.held(held?.untilMs));
@@ -61,6 +62,8 @@ export async function ciJob(input: CiJobInput): Promise<CiJobResult> {
     held: (machine) => hold.wait(machine),
     markUnserved: (machine) => unserved.add(machine.machine),
     engineServed: (machine) => !unserved.has(machine.machine),
+    markOutOfReach: (machine) => outOfReach.add(machine.machine),
+    isOutOfReach: (machine) => outOfReach.has(machine.machine),
   };
   setHandler(statusQuery, () => journal.status);
   setHandler(preparingSignal, () => journal.machineFound());

@@ -1,4 +1,4 @@
-import { CancellationScope } from '@temporalio/workflow';
+import { ActivityFailure, ApplicationFailure, CancellationScope, TimeoutFailure } from '@temporalio/workflow';
 import type { Provisioned, StageTime, StepResult } from '../contracts/activities.js';
 import { stageTitle, warningLine } from '../trace/format.js';
 import { stepActivities, stopActivities } from './activity-stubs.js';
@@ -6,10 +6,23 @@ import { failureDetails, messageOf } from './failure.js';
 import type { Limit } from './interruptions.js';
 import type { JobContext } from './job-context.js';
 import { refOf } from './machine-ref.js';
-import { outcomeOfInterruption, outcomeOfStep, type Interruption, type Outcome } from './outcome.js';
+import {
+  machineLost,
+  outcomeOfInterruption,
+  outcomeOfStep,
+  runsAgain,
+  type Interruption,
+  type Outcome,
+} from './outcome.js';
 
 /** Between SIGTERM and SIGKILL. */
 const STOP_GRACE_MS = 10_000;
+
+/**
+ * A machine that nobody can say anything of for so long counts as lost, where its job may run again on another one: longer than workers and
+ * engines take to restart. Of any other job the step is waited for as long as it has time: it may run.
+ */
+const PATIENCE_MS = 3 * 60_000;
 
 /** A step whose script runs in a container; its output goes to the trace beside it. */
 export async function runContainerStep(
@@ -24,8 +37,10 @@ export async function runContainerStep(
   job.journal.stepStarted(step);
   const ref = refOf(machine);
   const scope = new CancellationScope({ cancellable: true });
+  const patience = runsAgain(job.spec, machineLost(''), machine.attempt) ? { patienceMs: PATIENCE_MS } : {};
+  const times = { budgetMs: job.spec.timeoutMs, ...patience };
   const work = scope.run(() =>
-    stepActivities(job.taskQueue, machine, job.spec.timeoutMs, step).runStep({ ...ref, step, environment }),
+    stepActivities(job.taskQueue, machine, times, step).runStep({ ...ref, step, environment, ...patience }),
   );
   job.trace.follow(ref, { name: step, title: stageTitle(step) });
   const interruption = await job.interruptions.guard(work, limit === undefined ? {} : { limit });
@@ -61,12 +76,25 @@ async function endOfStep(
     scope.cancel();
     work.catch(() => undefined);
     job.markUnserved(machine);
+    if (isOutOfReach(error)) job.markOutOfReach(machine);
     job.trace.abandon();
     const details = failureDetails(error);
     return details?.reason === 'runner_configuration_error'
       ? { kind: 'lost', reason: details.message, attempts: 0, mistake: true }
-      : { kind: 'lost', reason: messageOf(error), attempts: 0 };
+      : { kind: 'lost', reason: details?.message ?? wordsOf(error), attempts: 0 };
   }
+}
+
+/** Our patience is over; it would begin anew with whatever else is asked of the machine. */
+function isOutOfReach(error: unknown): boolean {
+  const cause = error instanceof ActivityFailure ? error.cause : error;
+  if (cause instanceof TimeoutFailure) return cause.timeoutType === 'SCHEDULE_TO_START';
+  return cause instanceof ApplicationFailure && cause.type === 'ENGINE_UNREACHABLE';
+}
+
+function wordsOf(error: unknown): string {
+  const cause = error instanceof ActivityFailure ? error.cause : error;
+  return cause instanceof TimeoutFailure ? 'no worker could say what became of it' : messageOf(error);
 }
 
 function factsOf(result: StepResult) {

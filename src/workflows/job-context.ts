@@ -26,4 +26,7 @@ export interface JobContext {
   held(machine: Provisioned): Promise<void>;
   markUnserved(machine: Provisioned): void;
   engineServed(machine: Provisioned): boolean;
+  /** It was waited for, and is waited for no more. */
+  markOutOfReach(machine: Provisioned): void;
+  isOutOfReach(machine: Provisioned): boolean;
 }

@@ -132,6 +132,43 @@ describe('a lost machine', () => {
     expect(job.names()).not.toContain('uploadArtifacts');
   });
 
+  it('that is out of reach is waited for no longer than its patience where the job may run again, with nothing of its trace, and no more is asked of it', async () => {
+    const asked: [number, string, number | undefined][] = [];
+    const job = await world.start(
+      { interruptible: true, after_script: ['true'] },
+      {
+        runStep: ({ attempt, step, patienceMs }) => {
+          asked.push([attempt, step, patienceMs]);
+          if (attempt === 3) return Promise.resolve(exited(0));
+          const details = { reason: 'runner_system_failure', message: 'its engine could not be reached for 181 s' };
+          throw ApplicationFailure.create({ type: 'ENGINE_UNREACHABLE', nonRetryable: true, details: [details] });
+        },
+        streamTrace: async ({ attempt, from }) => {
+          if (attempt < 3) await Context.current().cancelled;
+          return { part: from.part + 1, offset: 10, overLimit: false };
+        },
+      },
+    );
+
+    expect((await job.result()).state).toBe('success');
+    expect(job.trace()).toContain(
+      'the machine was lost: its engine could not be reached for 181 s. Running the job again',
+    );
+    // The last machine that it may have is waited for as long as it has time.
+    expect(asked).toEqual([
+      [1, 'step_script', 180_000],
+      [2, 'step_script', 180_000],
+      [3, 'step_script', undefined],
+      [3, 'after_script', undefined],
+    ]);
+    const { events } = await job.handle.fetchHistory();
+    const steps = (events ?? []).flatMap(({ activityTaskScheduledEventAttributes: scheduled }) =>
+      scheduled?.activityType?.name === 'runStep' ? [Number(scheduled.scheduleToStartTimeout?.seconds ?? 0)] : [],
+    );
+    expect(steps.slice(0, 2)).toEqual([180, 180]);
+    expect(steps[2]).toBeGreaterThan(180);
+  });
+
   it('in after_script is no success, whatever the script was', async () => {
     const job = await world.start(
       { after_script: ['true'] },

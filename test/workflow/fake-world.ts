@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { Context } from '@temporalio/activity';
@@ -53,8 +53,12 @@ export const ENGINE = 'fake';
 const QUEUE = 'holdfast';
 const POOL = 'default';
 
-export async function startFakeWorld(): Promise<FakeWorld> {
+const BUNDLE = resolve('dist/workflow-bundle.js');
+
+/** @param changes of the workflow code as it is built, by what stands there: waits that no test can wait for, say */
+export async function startFakeWorld({ changes = {} }: { changes?: Record<string, string> } = {}): Promise<FakeWorld> {
   const directory = mkdtempSync(join(tmpdir(), 'holdfast-workflow-'));
+  const codePath = Object.keys(changes).length === 0 ? BUNDLE : changedBundle(directory, changes);
   const server = await createTemporalServer(directory);
   const temporal = await server.start();
   Runtime.install({ logger: new DefaultLogger('ERROR') });
@@ -68,7 +72,7 @@ export async function startFakeWorld(): Promise<FakeWorld> {
     await Worker.create({
       ...common,
       taskQueue: QUEUE,
-      workflowBundle: { codePath: resolve('dist/workflow-bundle.js') },
+      workflowBundle: { codePath },
       activities,
     }),
     await Worker.create({ ...common, taskQueue: engineTaskQueue(QUEUE, ENGINE), activities }),
@@ -116,6 +120,17 @@ export async function startFakeWorld(): Promise<FakeWorld> {
       rmSync(directory, { recursive: true, force: true });
     },
   };
+}
+
+function changedBundle(directory: string, changes: Record<string, string>): string {
+  let code = readFileSync(BUNDLE, 'utf8');
+  for (const [before, after] of Object.entries(changes)) {
+    if (code.split(before).length !== 2) throw new Error(`"${before}" is not once in the workflow bundle`);
+    code = code.replace(before, after);
+  }
+  const path = join(directory, 'bundle.js');
+  writeFileSync(path, code);
+  return path;
 }
 
 function textOf({ input }: Call): string {

@@ -7,7 +7,7 @@ import { present } from '../../support/faults/play.js';
 import type { Proxy } from '../../support/faults/proxy.js';
 import type { Scenario, Scene } from '../../support/faults/scenario.js';
 import { until } from '../../support/processes.js';
-import { docker } from '../../support/stack.js';
+import { docker, TEST_IMAGE } from '../../support/stack.js';
 
 const run = promisify(execFile);
 const REMOVED_MS = 30_000;
@@ -94,6 +94,31 @@ export const lostAndRetried: Scenario = {
     await scene.line(10);
     docker('rm', '-f', `holdfast-${await machineOf(scene)}-build`);
     await traceSays(scene, 'Running the job again on another machine (attempt 2)');
+  },
+};
+
+/** Not in the ordinary set: it takes as long as such a job has patience. For a ground with another engine, which serves no jobs yet. */
+export const engineGoneForGood: Scenario = {
+  name: 'engine out of reach for good under an interruptible job: it runs again on another engine, and the trace says why',
+  job: { more: { interruptible: true } },
+  expect: RUNS_AGAIN,
+  standstill: { seconds: 240, why: 'workers and engines may be away for 3 minutes' },
+  async run(scene) {
+    const { stack } = scene;
+    await scene.line(10);
+    await linkOf(scene).cut();
+    const another = {
+      name: `${stack.engine}-other`,
+      defaultImage: TEST_IMAGE,
+      helperImage: TEST_IMAGE,
+      volumes: [`${stack.shared}:/shared`],
+    };
+    await stack.startWorker({ beside: true, top: { engines: [another] } });
+    scene.repaired();
+    await traceSays(scene, 'its engine could not be reached for 1');
+    await traceSays(scene, 'Running the job again on another machine (attempt 2)');
+    // Its first machine is released when it can be.
+    await linkOf(scene).restore();
   },
 };
 
