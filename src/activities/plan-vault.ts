@@ -17,6 +17,8 @@ export interface StoredPlan {
   /** What the machine's part of the trace begins with. Absent: an earlier release has kept the plan. */
   header?: string;
   coordinator?: Coordinator;
+  /** Of the workflow. Absent: an earlier release has kept the plan. */
+  firstRunId?: string;
 }
 
 export interface PlanVault {

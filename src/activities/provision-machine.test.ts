@@ -55,7 +55,11 @@ const unsealed = { seal: (plain: Buffer) => plain, open: (sealed: Buffer) => sea
 const plans = () => createPlanVault(store, unsealed);
 
 /** An attempt of a worker of this release, on an engine of these settings. */
-function provision(attempt: number, { version, defaultImage, engine, planning, acquire }: Host): Promise<Provisioned> {
+function provision(
+  attempt: number,
+  { version, defaultImage, engine, planning, acquire }: Host,
+  changes: Partial<ProvisionInput> = {},
+): Promise<Provisioned> {
   const { provisionMachine } = createProvisionMachine({
     store,
     hub: createTraceHub(),
@@ -85,7 +89,7 @@ function provision(attempt: number, { version, defaultImage, engine, planning, a
       },
     },
   } as unknown as ProvisionDeps);
-  return new MockActivityEnvironment({ attempt }).run(provisionMachine, inputOf());
+  return new MockActivityEnvironment({ attempt }).run(provisionMachine, inputOf(changes));
 }
 
 async function trace(): Promise<string> {
@@ -122,5 +126,24 @@ describe('an attempt that was overtaken while it made its plan', () => {
 
     await expect(late).rejects.toMatchObject({ type: 'OVERSLEPT' });
     expect((await plans().find(JOB, 1))?.plan.image.name).toBe('alpine');
+  });
+});
+
+describe('a workflow with the id of another', () => {
+  it('is refused before anything of that one is touched; a repeated delivery, a next machine and a reset are no other', async () => {
+    await provision(1, OLD, { firstRunId: 'a' });
+    await provision(2, OLD, { firstRunId: 'a' });
+    await provision(1, OLD, { firstRunId: 'a', attempt: 2 });
+    const first = await trace();
+    let acquired = false;
+
+    const again = provision(1, { ...NEW, acquire: () => (acquired = true) }, { firstRunId: 'b' });
+
+    await expect(again).rejects.toMatchObject({
+      nonRetryable: true,
+      details: [{ reason: 'runner_configuration_error', message: expect.stringContaining('start it with another id') }],
+    });
+    expect(acquired).toBe(false);
+    expect(await trace()).toBe(first);
   });
 });

@@ -61,6 +61,7 @@ async function provision(
   { signal, owner }: { signal: AbortSignal; owner: Ownership },
 ): Promise<Provisioned> {
   const { engine, settings, plans } = deps;
+  await assertFirstOfItsId(deps, input);
   const machine = machineName(
     { installation: deps.installation, engine: engine.name },
     input.workflowId,
@@ -85,6 +86,7 @@ async function provision(
     plan,
     header,
     ...(input.coordinator === undefined ? {} : { coordinator: input.coordinator }),
+    ...(input.firstRunId === undefined ? {} : { firstRunId: input.firstRunId }),
   });
   const trace = await withTracePart(deps, input.workflowId, input.trace, plan, async (part) => {
     await part.write(header);
@@ -122,6 +124,18 @@ async function provision(
   } finally {
     clearTimeout(preparing);
   }
+}
+
+/**
+ * Machines and what the store keeps go by the workflow's id: with the id of another job, however that ended, this one would be given its
+ * output, and what its script came to. Our own clients never use an id again; any other client of Temporal may.
+ */
+async function assertFirstOfItsId({ plans }: ProvisionDeps, input: ProvisionInput): Promise<void> {
+  const before = await plans.find(input.workflowId, 1);
+  if (before?.firstRunId === undefined || before.firstRunId === input.firstRunId) return;
+  throw jobRefused(
+    `a job with the id ${input.workflowId} was run before, and none is run twice: start it with another id`,
+  );
 }
 
 function planFor({ spec }: ProvisionInput, facts: Parameters<typeof planJob>[1]): JobPlan {

@@ -59,6 +59,8 @@ export interface MachineRef extends JobRef {
 export interface ProvisionInput extends JobRef {
   spec: JobSpec;
   coordinator?: Coordinator;
+  /** Of the workflow: the same after a reset, another one when somebody has used its id again. Absent: of an earlier release. */
+  firstRunId?: string;
   /** Unguessable and durable: marks the borders of the steps in the container's log. */
   nonce: string;
   trace: TracePosition;

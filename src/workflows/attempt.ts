@@ -1,4 +1,4 @@
-import { CancellationScope, isCancellation, patched } from '@temporalio/workflow';
+import { CancellationScope, isCancellation, patched, workflowInfo } from '@temporalio/workflow';
 import type { Provisioned } from '../contracts/activities.js';
 import type { FailureReason } from '../contracts/names.js';
 import { warningLine } from '../trace/format.js';
@@ -41,6 +41,7 @@ async function provision(job: JobContext, attempt: number): Promise<{ machine: P
       attempt,
       spec: job.spec,
       ...(job.coordinator === undefined ? {} : { coordinator: job.coordinator }),
+      firstRunId: workflowInfo().firstExecutionRunId,
       nonce: job.nonce(),
       trace: job.trace.position(),
       prelude: job.trace.takePending(),
