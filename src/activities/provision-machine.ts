@@ -8,7 +8,7 @@ import type {
   Provisioned,
   TracePosition,
 } from '../contracts/activities.js';
-import { PREPARING_SIGNAL, shortJobId } from '../contracts/names.js';
+import { shortJobId } from '../contracts/names.js';
 import { ExpansionError } from '../job/expand.js';
 import { planJob, type JobPlan } from '../job/plan.js';
 import type { EngineSettings, MachineDescription, MachineRequest } from '../machines/engine.js';
@@ -29,11 +29,9 @@ import type { EngineDeps } from './deps.js';
 import { toActivityFailure } from './failure.js';
 import type { Ownership } from './ownership.js';
 import type { PlanVault } from './plan-vault.js';
+import { createPreparingNotice, type PreparingNotice } from './preparing-notice.js';
 import { startStopwatch } from './stopwatch.js';
 import { withTracePart } from './trace-part.js';
-
-/** A machine that takes longer than this gets its job shown as `preparing`; a faster one saves the history the event. */
-const SAY_PREPARING_MS = 1_000;
 
 export interface ProvisionDeps extends EngineDeps {
   settings: EngineSettings;
@@ -51,14 +49,21 @@ export interface ProvisionDeps extends EngineDeps {
 /** @returns activity `provisionMachine`: plan, header of the trace, machine */
 export function createProvisionMachine(deps: ProvisionDeps): Pick<Activities, 'provisionMachine'> {
   return {
-    provisionMachine: (input) => beating(deps.lifecycle, (signal, owner) => provision(deps, input, { signal, owner })),
+    provisionMachine(input) {
+      const preparing = createPreparingNotice(deps, input.workflowId);
+      return beating(
+        deps.lifecycle,
+        (signal, owner) => provision(deps, input, { signal, owner, preparing }),
+        () => preparing.progress(),
+      );
+    },
   };
 }
 
 async function provision(
   deps: ProvisionDeps,
   input: ProvisionInput,
-  { signal, owner }: { signal: AbortSignal; owner: Ownership },
+  { signal, owner, preparing }: { signal: AbortSignal; owner: Ownership; preparing: PreparingNotice },
 ): Promise<Provisioned> {
   const { engine, settings, plans } = deps;
   await assertFirstOfItsId(deps, input);
@@ -95,7 +100,7 @@ async function provision(
   const watch = startStopwatch(input.queuedAtMs);
   const hide = (text: string) => maskText(text, plan);
   if (plan.problem !== undefined) throw jobRefused(hide(plan.problem), trace);
-  const preparing = setTimeout(() => void sayPreparing(deps, input.workflowId), SAY_PREPARING_MS);
+  preparing.begin();
   try {
     const description = await engine.acquire(requestOf(input, plan, settings), { signal });
     deps.machineAcquired(input.workflowId);
@@ -122,7 +127,7 @@ async function provision(
     if (signal.aborted) throw error;
     throw toActivityFailure(error, { trace } satisfies Partial<FailureDetails>, hide);
   } finally {
-    clearTimeout(preparing);
+    preparing.end();
   }
 }
 
@@ -214,15 +219,4 @@ function requestOf(input: ProvisionInput, plan: JobPlan, settings: EngineSetting
     serviceWaitMs: settings.serviceWaitMs,
     secrets: plan.masks,
   };
-}
-
-async function sayPreparing(deps: ProvisionDeps, workflowId: string): Promise<void> {
-  try {
-    await deps.client.workflow.getHandle(workflowId).signal(PREPARING_SIGNAL);
-  } catch (error) {
-    deps.logger.warn(
-      { workflowId, error: String(error) },
-      'The workflow could not be told that its machine is being prepared',
-    );
-  }
 }
