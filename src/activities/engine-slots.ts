@@ -61,7 +61,8 @@ export function createEngineSlots(engine: Engine, logger: Logger, health: SlotHe
         signal.throwIfAborted();
         await Promise.race([
           new Promise<void>((resolve) => waiting.push(resolve)),
-          delay(ASK_AGAIN_MS, undefined, { signal }),
+          // Its error is one of its own. Temporal logs any other than the signal's reason as a failure of ours.
+          delay(ASK_AGAIN_MS, undefined, { signal }).catch(() => signal.throwIfAborted()),
         ]);
       }
       return {};
