@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { until } from '../processes.js';
 import { startCoordinator, type TestCoordinator } from './coordinator.js';
 import { checksumOf, type CoordinatorJob } from './job.js';
 
@@ -15,13 +16,14 @@ const features = Object.fromEntries(Array.from({ length: 30 }, (_, index) => [`f
 function call(
   method: string,
   path: string,
-  init: { headers?: Record<string, string>; body?: string | FormData } = {},
+  init: { headers?: Record<string, string>; body?: string | FormData; signal?: AbortSignal } = {},
 ): Promise<Response> {
   return fetch(`${coordinator.url}/api/v4/${path}`, {
     method,
     redirect: 'manual',
     headers: { 'User-Agent': 'test', 'X-Request-Id': '0123456789abcdef0123456789abcdef', ...init.headers },
     ...(init.body === undefined ? {} : { body: init.body }),
+    ...(init.signal === undefined ? {} : { signal: init.signal }),
   });
 }
 
@@ -215,6 +217,24 @@ describe('a final report', () => {
     expect((await patch(job, 0, 'late')).status).toBe(403);
     expect((await upload(job, 'x')).status).toBe(403);
     expect(coordinator.violations).toHaveLength(2);
+  });
+
+  it('leaves alone what somebody had asked before it, and no longer waits for', async () => {
+    const job = await running();
+    const given = new AbortController();
+    coordinator.faults.add({ endpoint: 'trace', action: { kind: 'slow', ms: 300 } });
+    const late = call('PATCH', `jobs/${String(job.id)}/trace`, {
+      headers: { 'JOB-TOKEN': job.token, 'Content-Range': '0-0', 'Content-Type': 'text/plain' },
+      body: 'x',
+      signal: given.signal,
+    });
+    await until('the request to be there', () => coordinator.faults.unused().length === 0);
+    given.abort();
+    await expect(late).rejects.toThrow();
+    await put(job, 'success');
+    await until('it to be looked at', () => job.calls.some(({ endpoint }) => endpoint === 'trace'));
+
+    expect(coordinator.violations).toEqual([]);
   });
 });
 

@@ -36,8 +36,9 @@ export function createJobEndpoints(deps: {
     }
     if (job.status !== 'running' && job.status !== 'canceling') {
       if (endpoint === 'update' && isFinalReport(call)) job.lateReports += 1;
-      // Only who has reported the end can know of it.
-      if (endpoint !== 'update' && job.final !== undefined && job.reports.length > 0 && !job.answerLost) {
+      // Only who has reported the end can know of it; who has hung up before this was looked at said it earlier.
+      const isLate = job.final !== undefined && job.reports.length > 0 && !job.answerLost && !call.gone();
+      if (endpoint !== 'update' && isLate) {
         violation(`${endpoint} of job ${String(id)} after its final status`);
       }
       return json(403, { message: '403 Forbidden - Job is not processing on runner' }, { 'Job-Status': job.status });
