@@ -15,6 +15,7 @@ export interface NumberedJob {
 /**
  * @param options.afterSeconds how long after_script takes
  * @param options.pauseSeconds between two lines
+ * @param options.burst so many further lines at once; not of a lasting job
  * @param options.lines `lasting`: until `letEnd`
  * @param options.before commands before the lines, `then` after them; `{id}` in anything that is given is the job's
  * @param options.more keywords of the job file that the scenario wants besides
@@ -23,13 +24,14 @@ export function numberedJob(
   options: {
     lines?: NumberedJob['lines'];
     pauseSeconds?: number;
+    burst?: number;
     afterSeconds?: number;
     before?: string[];
     then?: string[];
     more?: Record<string, unknown>;
   } = {},
 ): NumberedJob {
-  const { lines = 60, pauseSeconds = 0.1, afterSeconds = 0, before = [], then = [], more = {} } = options;
+  const { lines = 60, pauseSeconds = 0.1, burst = 0, afterSeconds = 0, before = [], then = [], more = {} } = options;
   const id = `fault-${randomBytes(4).toString('hex')}`;
   const goesOn = lines === 'lasting' ? `! [ -e /shared/${id}.end ]` : `[ $i -lt ${String(lines)} ]`;
   const definition = {
@@ -38,6 +40,7 @@ export function numberedJob(
       `echo run >>/shared/${id}.runs`,
       ...before,
       `i=0; while ${goesOn}; do i=$((i+1)); echo "line $i of ${id}"; sleep ${String(pauseSeconds)}; done; echo $i >/shared/${id}.lines`,
+      ...(burst === 0 ? [] : [`seq $((i+1)) $((i+${String(burst)})) | awk '{ print "line " $1 " of ${id}" }'`]),
       ...then,
     ],
     after_script: [`echo run >>/shared/${id}.after; sleep ${String(afterSeconds)}`, `echo "after_script of ${id}"`],
@@ -45,7 +48,7 @@ export function numberedJob(
   };
   return {
     id,
-    lines,
+    lines: lines === 'lasting' ? lines : lines + burst,
     definition: JSON.parse(JSON.stringify(definition).replaceAll('{id}', id)) as Record<string, unknown>,
   };
 }

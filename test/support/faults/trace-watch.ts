@@ -7,8 +7,8 @@ export interface TraceWatch {
   stop(): void;
 }
 
-export function watchTrace(traceSize: () => Promise<number>): TraceWatch {
-  const growths: number[] = [];
+/** @param growths gets when it grew: Unix milliseconds */
+export function watchTrace(traceSize: () => Promise<number>, growths: number[] = []): TraceWatch {
   let size = 0;
   const timer = setInterval(() => {
     void traceSize().then(

@@ -1,9 +1,16 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { examine, leftoversOf } from '../faults/examine.js';
 import { brokenPromises, failedFigures } from '../faults/report.js';
 import type { Figures } from '../faults/scenario.js';
 import { until } from '../processes.js';
-import { expectationOf, FAILING_EXIT_CODE } from './jobs.js';
+import { expectationOf } from './expectations.js';
+import { brokenByKind, toldWrongly } from './judge-job.js';
+import { leftInStore } from './left-in-store.js';
+import { lonelyVolumes } from './lonely-volumes.js';
 import type { SoakJob } from './soak-job.js';
+import { standstillsOf } from './standstill.js';
+import { errorsOf } from './worker-log.js';
 import type { World } from './world.js';
 
 export interface Verdict {
@@ -40,7 +47,31 @@ export async function judgeAll(world: World, jobs: readonly SoakJob[]): Promise<
   const leftovers = await leftoversOf(world.ground.stack);
   if (leftovers > 0)
     broken.push(`${String(leftovers)} leftovers on the engine: ${world.ground.stack.leftovers().join(', ')}`);
+  const { stack } = world.ground;
+  broken.push(
+    ...(await lonelyVolumes(stack.engine)).map((name) => `the volume ${name} is of no container`),
+    ...(await leftInStore(storeOf(world), world.killedAt)),
+    ...(await cachesMissing(world, jobs)),
+    ...errorsOf(readFileSync(join(stack.directory, 'worker.log'), 'utf8')),
+  );
   return { figures, broken, unheard };
+}
+
+function storeOf({ fileSystem, ground }: World): string {
+  return fileSystem?.directory ?? join(ground.stack.directory, 'store');
+}
+
+/** Who has saved one is not told; somebody has, where a job with it succeeded. */
+async function cachesMissing({ ground }: World, jobs: readonly SoakJob[]): Promise<string[]> {
+  const kept = await ground.stack.client.store.list('cache');
+  const origins = new Set(
+    jobs
+      .filter(({ planned, result }) => planned.kind === 'cached' && result?.state === 'success')
+      .map(({ planned }) => planned.from),
+  );
+  return kept.length < origins.size
+    ? [`caches in the store are ${String(kept.length)}, promised are ${String(origins.size)}`]
+    : [];
 }
 
 async function judge(world: World, soakJob: SoakJob): Promise<Figures> {
@@ -60,34 +91,14 @@ async function judge(world: World, soakJob: SoakJob): Promise<Figures> {
   });
   const figures = { ...examined, violations: examined.violations - excusedViolations(world, soakJob).length };
   const expect = expectationOf(planned, figures);
-  return { ...figures, broken: [...brokenPromises(figures, { expect }), ...(await brokenByKind(soakJob, figures))] };
-}
-
-/** What only jobs of one kind promise. */
-async function brokenByKind({ planned, subject, handle, result }: SoakJob, figures: Figures): Promise<string[]> {
-  const { remote } = subject;
-  const broken: string[] = [];
-  const say = (what: string, is: unknown, promised: unknown) => {
-    if (is !== promised) broken.push(`${what} is ${String(is)}, promised is ${String(promised)}`);
-  };
-  if (planned.kind === 'canceled') {
-    if (figures.afterRuns > 1) say('afterRuns', figures.afterRuns, '0 or 1');
-  } else say('afterRuns', figures.afterRuns, 1);
-  if (planned.kind === 'failing') {
-    say('exit code', result?.exitCode, FAILING_EXIT_CODE);
-    if (remote !== undefined) say('exit code at the coordinator', remote.final?.exitCode, FAILING_EXIT_CODE);
-  }
-  if (planned.kind === 'artifacts') {
-    say(
-      'artifacts in the store',
-      (await handle?.status())?.artifacts.filter(({ type }) => type === 'archive').length,
-      1,
-    );
-    if (remote !== undefined)
-      say('artifacts at the coordinator', remote.artifacts.filter(({ type }) => type === 'archive').length, 1);
-  }
-  if (remote !== undefined) say('hand-overs', remote.handedOver, 1);
-  return broken;
+  const broken = [
+    ...brokenPromises(figures, { expect }),
+    ...(await brokenByKind(soakJob, figures)),
+    ...(await toldWrongly(soakJob)),
+    ...standstillsOf(soakJob.grewAt, world.broken),
+    ...soakJob.seen,
+  ];
+  return { ...figures, broken };
 }
 
 function wasUnheard(world: World, { handle, subject: { remote } }: SoakJob): boolean {
@@ -108,7 +119,8 @@ function excusedViolations(world: World, { subject: { remote } }: SoakJob): stri
 /** Something was amiss, at that time, on the way between us and GitLab. */
 function wasBroken({ broken }: World, at: number): boolean {
   return broken.some(
-    ({ part, from, to }) => ['worker', 'coordinator'].includes(part) && from - WIRE_MS < at && at < to + WIRE_MS,
+    ({ fault: { part }, from, to }) =>
+      ['worker', 'coordinator'].includes(part) && from - WIRE_MS < at && at < to + WIRE_MS,
   );
 }
 

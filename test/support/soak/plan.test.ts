@@ -36,18 +36,32 @@ describe('the plan of a soak', () => {
     );
   });
 
+  it('of a seed that was found with the first draws is that of then', () => {
+    const { jobs, troubles, workers } = planOf(3, 3, 'first');
+
+    expect(workers).toBe(1);
+    expect(describeJob(present(jobs[0]))).toBe('plain job of GitLab, 108 lines, 0.02 s apart');
+    expect(describeFault(present(troubles[0]?.faults[0]))).toBe('temporal paused (ms 18314)');
+    expect(describeFault(present(troubles[40]?.faults[0]))).toBe('worker killed (awayMs 3024)');
+  });
+
   it('has every kind of job and of fault within a few seeds', () => {
     const plans = Array.from({ length: 10 }, (_, seed) => planOf(seed, 5));
     const kinds = new Set(plans.flatMap(({ jobs }) => jobs.map(({ kind, from }) => `${kind} ${from}`)));
     const faults = plans.flatMap(({ troubles }) => troubles.flatMap((trouble) => trouble.faults));
 
-    expect(kinds.size).toBe(12);
+    expect(kinds.size).toBe(22);
+    expect(new Set(plans.map(({ workers }) => workers)).size).toBe(2);
     expect([...new Set(faults.map(({ part, kind }) => `${part} ${kind}`))].sort()).toEqual([
       'coordinator answers',
       'coordinator link',
       'engine link',
+      'prometheus killed',
+      'store full',
+      'store readOnly',
       'temporal killed',
       'temporal paused',
+      'worker drained',
       'worker killed',
       'worker paused',
       'worker terminated',
@@ -66,6 +80,11 @@ it('says each fault and each job in one line with all that is drawn', () => {
     }),
   ).toBe('coordinator answers (endpoint trace, times 2, kind status, status 503)');
   expect(
-    describeJob({ kind: 'plain', from: 'gitlab', lines: 7, pauseSeconds: 0.1, afterSeconds: 0, cancelAfterMs: 5 }),
+    describeJob({ kind: 'plain', from: 'gitlab', lines: 7, pauseSeconds: 0.1, afterSeconds: 0, strikeAfterMs: 5 }),
   ).toBe('plain job of GitLab, 7 lines, 0.1 s apart');
 });
+
+function present<T>(value: T | undefined): T {
+  if (value === undefined) throw new Error('The plan ends early');
+  return value;
+}

@@ -1,4 +1,6 @@
 import fc from 'fast-check';
+import { firstJob, firstTrouble } from './first-draws.js';
+import { oneInThree, widerJob, widerTrouble } from './wider-draws.js';
 
 /** What a soak does, all of it a function of the seed: which jobs in which order, which faults after which pauses. */
 export interface Plan {
@@ -6,13 +8,17 @@ export interface Plan {
   minutes: number;
   /** So many jobs at once. */
   abreast: number;
+  /** That serve the engine when nothing is broken: faults of workers hit them in turn. */
+  workers: number;
   /** More than can be run in the time. */
   jobs: PlannedJob[];
   /** Likewise. */
   troubles: Trouble[];
 }
 
-export type JobKind = 'plain' | 'after' | 'services' | 'artifacts' | 'failing' | 'canceled';
+export type FirstJobKind = 'plain' | 'after' | 'services' | 'artifacts' | 'failing' | 'canceled';
+export type WiderJobKind = 'big' | 'cached' | 'dependent' | 'held' | 'retried' | 'timeout';
+export type JobKind = FirstJobKind | WiderJobKind;
 
 export interface PlannedJob {
   kind: JobKind;
@@ -20,8 +26,8 @@ export interface PlannedJob {
   lines: number;
   pauseSeconds: number;
   afterSeconds: number;
-  /** Of a job that is canceled: how long after it was begun. */
-  cancelAfterMs: number;
+  /** Of a job that is canceled, or whose machine is taken away (`retried`): how long after it was begun. */
+  strikeAfterMs: number;
 }
 
 /** One fault, or two of different parts at once. */
@@ -48,6 +54,14 @@ export type PlannedFault =
       /** How its successor ends. */
       successorEnds: 'SIGTERM' | 'SIGKILL';
     }
+  | {
+      part: 'worker';
+      kind: 'drained';
+      /** Whether another one is there before. */
+      successor: 'before' | 'after';
+      /** A drain that has not ended by then is told to hand over. */
+      patienceMs: number;
+    }
   | { part: 'temporal'; kind: 'killed'; awayMs: number }
   | { part: 'temporal'; kind: 'paused'; ms: number }
   | ({ part: 'engine'; kind: 'link' } & LinkFault)
@@ -55,10 +69,12 @@ export type PlannedFault =
   | {
       part: 'coordinator';
       kind: 'answers';
-      endpoint: 'request' | 'trace' | 'update' | 'upload';
+      endpoint: 'request' | 'trace' | 'update' | 'upload' | 'download';
       action: AnswerFault;
       times: number;
-    };
+    }
+  | { part: 'prometheus'; kind: 'killed'; awayMs: number }
+  | { part: 'store'; kind: 'full' | 'readOnly'; ms: number };
 
 export type AnswerFault =
   | { kind: 'status'; status: number }
@@ -71,90 +87,32 @@ export type AnswerFault =
 /** A job takes two seconds at least, a fault with its pause likewise. */
 const PER_MINUTE = 30;
 
-/** @param minutes a longer soak of the same seed begins like a shorter one */
-export function planOf(seed: number, minutes: number): Plan {
+/**
+ * @param minutes a longer soak of the same seed begins like a shorter one
+ * @param draws `first`: only what was drawn when the first seeds were found, so that these are the same for ever
+ */
+export function planOf(seed: number, minutes: number, draws: 'all' | 'first' = 'all'): Plan {
   const count = Math.ceil(PER_MINUTE * minutes) + 4;
   const draw = <T>(what: fc.Arbitrary<T>, stream: number, numRuns: number) =>
     fc.sample(fc.noBias(what), { seed: seed * 4 + stream, numRuns });
+  // Below zero, so that no other seed has the same.
+  const drawWider = <T>(what: fc.Arbitrary<T>, stream: number, numRuns: number) =>
+    fc.sample(fc.noBias(what), { seed: -1 - (seed * 4 + stream), numRuns });
   const [abreast = 2] = draw(fc.integer({ min: 2, max: 4 }), 0, 1);
-  return { seed, minutes, abreast, jobs: draw(job, 1, count * abreast), troubles: draw(trouble, 2, count) };
-}
-
-const job: fc.Arbitrary<PlannedJob> = fc.record({
-  kind: fc.constantFrom<JobKind>('plain', 'plain', 'after', 'services', 'artifacts', 'failing', 'canceled'),
-  from: fc.constantFrom('client', 'gitlab'),
-  lines: fc.integer({ min: 10, max: 150 }),
-  pauseSeconds: fc.constantFrom(0, 0.02, 0.05, 0.1, 0.2),
-  afterSeconds: fc.integer({ min: 0, max: 4 }),
-  cancelAfterMs: ms(0, 15_000),
-});
-
-const linkFault = { how: fc.constantFrom('cut', 'stall', 'forget'), ms: ms(500, 15_000) } as const;
-
-const workerFault: fc.Arbitrary<PlannedFault> = fc.oneof(
-  fc.record({ part: just('worker'), kind: just('killed'), awayMs: ms(0, 8_000) }),
-  fc.record({
-    part: just('worker'),
-    kind: just('terminated'),
-    successor: fc.constantFrom('before', 'after'),
-    awayMs: ms(0, 3_000),
-  }),
-  fc.record({
-    part: just('worker'),
-    kind: just('paused'),
-    ms: ms(5_000, 35_000),
-    successorAfterMs: ms(0, 5_000),
-    then: fc.constantFrom('continued', 'continued', 'killed'),
-    successorEnds: fc.constantFrom('SIGTERM', 'SIGKILL'),
-  }),
-);
-
-const temporalFault: fc.Arbitrary<PlannedFault> = fc.oneof(
-  fc.record({ part: just('temporal'), kind: just('killed'), awayMs: ms(0, 10_000) }),
-  fc.record({ part: just('temporal'), kind: just('paused'), ms: ms(1_000, 20_000) }),
-);
-
-const engineFault: fc.Arbitrary<PlannedFault> = fc.record({ part: just('engine'), kind: just('link'), ...linkFault });
-
-const answers: fc.Arbitrary<PlannedFault> = fc
-  .record({
-    endpoint: fc.constantFrom('request', 'trace', 'trace', 'update', 'upload'),
-    action: fc.oneof(
-      fc.record({ kind: just('status'), status: fc.constantFrom(500, 502, 503) }),
-      fc.record({ kind: just('reset') }),
-      fc.record({ kind: just('loseAnswer') }),
-      fc.record({ kind: just('halfAnswer') }),
-      fc.record({ kind: just('slow'), ms: ms(500, 5_000) }),
-      fc.record({ kind: just('hang'), ms: ms(500, 8_000) }),
-    ),
-    times: fc.integer({ min: 1, max: 6 }),
-  })
-  // A job whose hand-over nobody could read is GitLab's loss (docs/operations.md): nothing to learn from.
-  .filter(({ endpoint, action }) => endpoint !== 'request' || !['loseAnswer', 'halfAnswer'].includes(action.kind))
-  .map((fault) => ({ part: 'coordinator', kind: 'answers', ...fault }));
-
-const coordinatorFault: fc.Arbitrary<PlannedFault> = fc.oneof(
-  answers,
-  fc.record({ part: just('coordinator'), kind: just('link'), ...linkFault }),
-);
-
-const faultOfAnyPart = fc.oneof(workerFault, workerFault, temporalFault, engineFault, coordinatorFault);
-
-const trouble: fc.Arbitrary<Trouble> = fc.record({
-  pauseMs: ms(300, 5_000),
-  // Nearly one in five is two at once.
-  faults: fc
-    .tuple(fc.integer({ min: 1, max: 5 }), faultOfAnyPart, faultOfAnyPart)
-    .map(([chance, one, other]) => (chance === 1 && one.part !== other.part ? [one, other] : [one])),
-  apartMs: ms(0, 4_000),
-});
-
-function ms(min: number, max: number): fc.Arbitrary<number> {
-  return fc.integer({ min, max });
-}
-
-function just<T extends string>(value: T): fc.Arbitrary<T> {
-  return fc.constant(value);
+  const jobs = draw(firstJob, 1, count * abreast);
+  const troubles = draw(firstTrouble, 2, count);
+  if (draws === 'first') return { seed, minutes, abreast, workers: 1, jobs, troubles };
+  const [workers = 1] = drawWider(fc.integer({ min: 1, max: 2 }), 0, 1);
+  const widerJobs = drawWider(oneInThree(widerJob), 1, jobs.length);
+  const widerTroubles = drawWider(oneInThree(widerTrouble), 2, count);
+  return {
+    seed,
+    minutes,
+    abreast,
+    workers,
+    jobs: jobs.map((job, index) => widerJobs[index] ?? job),
+    troubles: troubles.map((trouble, index) => widerTroubles[index] ?? trouble),
+  };
 }
 
 export function describeFault(fault: PlannedFault): string {
@@ -166,7 +124,9 @@ export function describeFault(fault: PlannedFault): string {
 }
 
 export function describeJob(planned: PlannedJob): string {
-  const { kind, from, lines, pauseSeconds, cancelAfterMs } = planned;
-  const cancel = kind === 'canceled' ? `, canceled after ${String(cancelAfterMs)} ms` : '';
-  return `${kind} job of ${from === 'gitlab' ? 'GitLab' : 'the client'}, ${String(lines)} lines, ${String(pauseSeconds)} s apart${cancel}`;
+  const { kind, from, lines, pauseSeconds, strikeAfterMs } = planned;
+  const strikes: Partial<Record<JobKind, string>> = { canceled: 'canceled', retried: 'its machine taken away' };
+  const strike = strikes[kind];
+  const struck = strike === undefined ? '' : `, ${strike} after ${String(strikeAfterMs)} ms`;
+  return `${kind} job of ${from === 'gitlab' ? 'GitLab' : 'the client'}, ${String(lines)} lines, ${String(pauseSeconds)} s apart${struck}`;
 }

@@ -1,6 +1,7 @@
 import { setMaxListeners } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
 import { startGround } from '../faults/ground.js';
+import { mayMount, mountFileSystem } from '../faults/own-file-system.js';
 import { figuresTable } from '../faults/report.js';
 import type { Figures } from '../faults/scenario.js';
 import { until } from '../processes.js';
@@ -24,48 +25,87 @@ export interface SoakResult {
 const ALL_OVER_MS = 240_000;
 /** A place in the queue of jobs is given up after so long; the job itself is awaited in the end. */
 const LANE_MS = 60_000;
+/** A soak of ten minutes keeps a tenth of that. */
+const STORE_MEGABYTES = 512;
 
-/** Jobs of all kinds while everything is broken at random; then all is mended, awaited and examined. */
-export async function soak(seed: number, minutes: number, print: (line: string) => void): Promise<SoakResult> {
-  const plan = planOf(seed, minutes);
+/**
+ * Jobs of all kinds while everything is broken at random; then all is mended, awaited and examined.
+ * @param draws `first`: as the first seeds were found
+ */
+export async function soak(
+  seed: number,
+  minutes: number,
+  print: (line: string) => void,
+  draws: Parameters<typeof planOf>[2] = 'all',
+): Promise<SoakResult> {
+  const plan = planOf(seed, minutes, draws);
+  const fileSystem = mayMount() ? mountFileSystem(STORE_MEGABYTES) : undefined;
   const ground = await startGround({
     gitlab: {},
     engineBehindProxy: true,
-    stack: { engine: { capacity: plan.abreast } },
+    stack: {
+      engine: { capacity: plan.abreast },
+      ...(fileSystem === undefined ? {} : { top: { store: { directory: fileSystem.directory } } }),
+    },
+  }).catch((error: unknown) => {
+    fileSystem?.close();
+    throw error;
   });
   const lines: string[] = [];
   const startedAt = Date.now();
-  const world = createWorld(ground, (text) => {
+  const say = (text: string) => {
     const line = `${((Date.now() - startedAt) / 1000).toFixed(1).padStart(7)} s  ${text}`;
     lines.push(line);
     print(line);
-  });
+  };
   const jobs: SoakJob[] = [];
   try {
-    world.say(`seed ${String(seed)}, ${String(minutes)} min, ${String(plan.abreast)} jobs at once`);
-    const faults = await play(world, plan, jobs, startedAt + minutes * 60_000);
+    say(
+      `seed ${String(seed)}, ${String(minutes)} min, ${String(plan.abreast)} jobs at once, ${String(plan.workers)} workers`,
+    );
+    const world = await createWorld(ground, fileSystem, plan.workers, say);
+    await play(world, plan, jobs, startedAt + minutes * 60_000);
     const { figures, broken, unheard } = await judgeAll(world, jobs);
-    const summary = summaryOf(plan, { jobs: jobs.length, faults, broken: broken.length, unheard });
+    const summary = summaryOf(plan, world, jobs, { broken: broken.length, unheard });
     const kept = await keep(ground, seed, jobs, [...lines, figuresTable(figures), ...broken, summary]);
     return { figures, broken, summary, kept };
   } catch (error) {
     const kept = await keep(ground, seed, jobs, [...lines, String(error)]);
     throw new Error(`Seed ${String(seed)} did not come to its end; see ${kept}`, { cause: error });
   } finally {
-    await ground.close();
+    fileSystem?.mend();
+    await ground.close().finally(() => fileSystem?.close());
   }
 }
 
 function summaryOf(
-  { seed, minutes }: Plan,
-  { jobs, faults, broken, unheard }: { jobs: number; faults: number; broken: number; unheard: number },
+  { seed, minutes, workers }: Plan,
+  world: World,
+  jobs: readonly SoakJob[],
+  { broken, unheard }: { broken: number; unheard: number },
 ): string {
   const lost = unheard === 0 ? '' : ` (${String(unheard)} of them lost on the wire of jobs/request)`;
-  return `soak: seed ${String(seed)}, ${String(minutes)} min, ${String(jobs)} jobs${lost}, ${String(faults)} faults, ${String(broken)} broken promises`;
+  const kinds = counted(jobs.map(({ planned }) => planned.kind));
+  const faults = counted(world.broken.map(({ fault }) => `${fault.part} ${fault.kind}`));
+  return [
+    `jobs: ${kinds}`,
+    `faults: ${faults}`,
+    `soak: seed ${String(seed)}, ${String(minutes)} min, ${String(workers)} workers, ${String(jobs.length)} jobs${lost}, ${String(world.broken.length)} faults, ${String(broken)} broken promises`,
+  ].join('\n');
 }
 
-/** @returns how many faults were played; `jobs` gets those that were begun */
-async function play(world: World, plan: Plan, jobs: SoakJob[], until: number): Promise<number> {
+/** `3 of one kind, 1 of another` */
+function counted(kinds: readonly string[]): string {
+  const counts = new Map<string, number>();
+  for (const kind of kinds) counts.set(kind, (counts.get(kind) ?? 0) + 1);
+  return [...counts]
+    .sort(([one], [other]) => one.localeCompare(other))
+    .map(([kind, count]) => `${String(count)} ${kind}`)
+    .join(', ');
+}
+
+/** @param jobs gets those that were begun */
+async function play(world: World, plan: Plan, jobs: SoakJob[], until: number): Promise<void> {
   const hopeless = new AbortController();
   // Each job hears of it.
   setMaxListeners(0, hopeless.signal);
@@ -86,18 +126,15 @@ async function play(world: World, plan: Plan, jobs: SoakJob[], until: number): P
     }
   }
 
-  async function troubles(): Promise<number> {
-    let faults = 0;
+  async function troubles(): Promise<void> {
     for (const trouble of plan.troubles) {
       await delay(trouble.pauseMs);
-      if (Date.now() > until) break;
-      faults += trouble.faults.length;
+      if (Date.now() > until) return;
       await playTrouble(world, trouble);
     }
-    return faults;
   }
 
-  const [faults] = await Promise.all([troubles(), ...Array.from({ length: plan.abreast }, lane)]);
+  await Promise.all([troubles(), ...Array.from({ length: plan.abreast }, lane)]);
   world.ground.gitlab?.coordinator.faults.clear();
   world.say('everything is whole; the jobs that are left may end');
   const timer = setTimeout(() => hopeless.abort(), ALL_OVER_MS);
@@ -105,7 +142,6 @@ async function play(world: World, plan: Plan, jobs: SoakJob[], until: number): P
   clearTimeout(timer);
   hopeless.abort();
   await Promise.all(following);
-  return faults;
 }
 
 /** A job whose hand-over got lost would be waited for in vain: it is when all others are over for a while. */

@@ -1,0 +1,63 @@
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, rmSync, statfsSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+
+/** A file system for a store, ours to break. */
+export interface OwnFileSystem {
+  readonly directory: string;
+  /** Leaves no byte free. */
+  fill(): void;
+  /** @throws Error when it is written to all the time */
+  makeReadOnly(): Promise<void>;
+  mend(): void;
+  close(): void;
+}
+
+/** Only root may mount one. */
+export function mayMount(): boolean {
+  return process.getuid?.() === 0;
+}
+
+const BALLAST = 'ballast';
+const TRIES = 200;
+
+/** @param megabytes of memory, when it is full */
+export function mountFileSystem(megabytes: number): OwnFileSystem {
+  const directory = mkdtempSync(join(tmpdir(), 'holdfast-file-system-'));
+  execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${String(megabytes)}m,mode=0700`, 'tmpfs', directory]);
+  let readOnly = false;
+
+  function remount(how: 'ro' | 'rw'): void {
+    execFileSync('mount', ['-o', `remount,${how}`, directory], { stdio: 'pipe' });
+    readOnly = how === 'ro';
+  }
+
+  return {
+    directory,
+    fill() {
+      const { bavail, bsize } = statfsSync(directory);
+      execFileSync('fallocate', ['-l', String(bavail * bsize), join(directory, BALLAST)]);
+    },
+    async makeReadOnly() {
+      for (let tries = 1; ; tries++) {
+        try {
+          return remount('ro');
+        } catch (error) {
+          // A file is open for writing just now.
+          if (tries === TRIES) throw error;
+          await delay(20);
+        }
+      }
+    },
+    mend() {
+      if (readOnly) remount('rw');
+      rmSync(join(directory, BALLAST), { force: true });
+    },
+    close() {
+      execFileSync('umount', ['-l', directory]);
+      rmSync(directory, { recursive: true });
+    },
+  };
+}
