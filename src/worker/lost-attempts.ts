@@ -91,5 +91,6 @@ function workerLost(): ApplicationFailure {
     type: 'WORKER_LOST',
     message: faultOf('WORKER_LOST').meaning,
     nonRetryable: false,
+    nextRetryDelay: '100ms',
   });
 }

@@ -9,6 +9,12 @@ import { coordinatorTaskQueue, engineTaskQueue, metricsTaskQueue, poolTaskQueue 
 const RETRY = { initialInterval: '500ms', backoffCoefficient: 2, maximumInterval: '10s' } as const;
 
 /**
+ * Between attempts at an engine, at most: it counts also when the last attempt was lost with its worker, and then the trace stands still for
+ * that long beside the time of the heartbeats.
+ */
+const ENGINE_PAUSE = '3s';
+
+/**
  * A worker that died is noticed after this time, and its activity given to another. Activities beat every 2 s; five missed
  * beats rule out a busy event loop. The issue's promise is 10 s.
  */
@@ -150,7 +156,7 @@ function onEngine(taskQueue: string, machine: MachineRef, summary: string): Acti
   return {
     taskQueue: engineTaskQueue(taskQueue, machine.engine),
     heartbeatTimeout: HEARTBEAT,
-    retry: RETRY,
+    retry: { ...RETRY, maximumInterval: ENGINE_PAUSE },
     summary,
   };
 }
