@@ -37,18 +37,18 @@ export function provisionActivities(taskQueue: string, pool: string, summary: st
 /**
  * @param budgetMs what is left of the job's time. Half an hour more, so that the durable timer decides and not this limit, and
  *   so that a worker that comes back late still finds the step.
- * @param patienceMs no worker of the engine may be there for so long; absent: for all that time
+ * @param unservedMs no worker of the engine may be there for so long; absent: for all that time
  */
 export function stepActivities(
   taskQueue: string,
   machine: MachineRef,
-  { budgetMs, patienceMs }: { budgetMs: number; patienceMs?: number },
+  { budgetMs, unservedMs }: { budgetMs: number; unservedMs?: number },
   summary: string,
 ) {
   return proxyActivities<Pick<Activities, 'runStep'>>({
     ...onEngine(taskQueue, machine, summary),
     scheduleToCloseTimeout: budgetMs + HOUR_MS / 2,
-    ...(patienceMs === undefined ? {} : { scheduleToStartTimeout: patienceMs }),
+    ...(unservedMs === undefined ? {} : { scheduleToStartTimeout: unservedMs }),
   });
 }
 

@@ -19,10 +19,13 @@ import {
 const STOP_GRACE_MS = 10_000;
 
 /**
- * A machine that nobody can say anything of for so long counts as lost, where its job may run again on another one: longer than workers and
- * engines take to restart. Of any other job the step is waited for as long as it has time: it may run.
+ * Where a job may run again on another machine, one that nobody can say anything of counts as lost after these times. Its script may still
+ * run, and goes on where it is when somebody comes in time, so they are longer than an engine and its network, or workers and Temporal
+ * together, are away in any ordinary trouble (Kubernetes gives a silent node the same five minutes). Of any other job the step is waited
+ * for as long as it has time.
  */
-const PATIENCE_MS = 3 * 60_000;
+const UNREACHABLE_MS = 5 * 60_000;
+const UNSERVED_MS = 15 * 60_000;
 
 /** A step whose script runs in a container; its output goes to the trace beside it. */
 export async function runContainerStep(
@@ -37,8 +40,9 @@ export async function runContainerStep(
   job.journal.stepStarted(step);
   const ref = refOf(machine);
   const scope = new CancellationScope({ cancellable: true });
-  const patience = runsAgain(job.spec, machineLost(''), machine.attempt) ? { patienceMs: PATIENCE_MS } : {};
-  const times = { budgetMs: job.spec.timeoutMs, ...patience };
+  const mayRunAgain = runsAgain(job.spec, machineLost(''), machine.attempt);
+  const times = { budgetMs: job.spec.timeoutMs, ...(mayRunAgain ? { unservedMs: UNSERVED_MS } : {}) };
+  const patience = mayRunAgain ? { patienceMs: UNREACHABLE_MS } : {};
   const work = scope.run(() =>
     stepActivities(job.taskQueue, machine, times, step).runStep({ ...ref, step, environment, ...patience }),
   );

@@ -140,7 +140,7 @@ describe('a lost machine', () => {
         runStep: ({ attempt, step, patienceMs }) => {
           asked.push([attempt, step, patienceMs]);
           if (attempt === 3) return Promise.resolve(exited(0));
-          const details = { reason: 'runner_system_failure', message: 'its engine could not be reached for 181 s' };
+          const details = { reason: 'runner_system_failure', message: 'its engine could not be reached for 301 s' };
           throw ApplicationFailure.create({ type: 'ENGINE_UNREACHABLE', nonRetryable: true, details: [details] });
         },
         streamTrace: async ({ attempt, from }) => {
@@ -152,12 +152,12 @@ describe('a lost machine', () => {
 
     expect((await job.result()).state).toBe('success');
     expect(job.trace()).toContain(
-      'the machine was lost: its engine could not be reached for 181 s. Running the job again',
+      'the machine was lost: its engine could not be reached for 301 s. Running the job again',
     );
     // The last machine that it may have is waited for as long as it has time.
     expect(asked).toEqual([
-      [1, 'step_script', 180_000],
-      [2, 'step_script', 180_000],
+      [1, 'step_script', 300_000],
+      [2, 'step_script', 300_000],
       [3, 'step_script', undefined],
       [3, 'after_script', undefined],
     ]);
@@ -165,8 +165,8 @@ describe('a lost machine', () => {
     const steps = (events ?? []).flatMap(({ activityTaskScheduledEventAttributes: scheduled }) =>
       scheduled?.activityType?.name === 'runStep' ? [Number(scheduled.scheduleToStartTimeout?.seconds ?? 0)] : [],
     );
-    expect(steps.slice(0, 2)).toEqual([180, 180]);
-    expect(steps[2]).toBeGreaterThan(180);
+    expect(steps.slice(0, 2)).toEqual([900, 900]);
+    expect(steps[2]).toBeGreaterThan(900);
   });
 
   it('in after_script is no success, whatever the script was', async () => {

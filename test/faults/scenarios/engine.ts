@@ -102,7 +102,7 @@ export const engineGoneForGood: Scenario = {
   name: 'engine out of reach for good under an interruptible job: it runs again on another engine, and the trace says why',
   job: { more: { interruptible: true } },
   expect: RUNS_AGAIN,
-  standstill: { seconds: 240, why: 'workers and engines may be away for 3 minutes' },
+  standstill: { seconds: 360, why: 'an engine may be away for 5 minutes' },
   async run(scene) {
     const { stack } = scene;
     await scene.line(10);
@@ -115,7 +115,7 @@ export const engineGoneForGood: Scenario = {
     };
     await stack.startWorker({ beside: true, top: { engines: [another] } });
     scene.repaired();
-    await traceSays(scene, 'its engine could not be reached for 1');
+    await traceSays(scene, 'its engine could not be reached for 3');
     await traceSays(scene, 'Running the job again on another machine (attempt 2)');
     // Its first machine is released when it can be.
     await linkOf(scene).restore();
