@@ -9,15 +9,7 @@ function tier(name: string, include: string[], testTimeout: number) {
 }
 
 /** Files that take minutes, the longest first: begun last, they would run on alone. */
-const LONG = [
-  'temporal-away',
-  'soak-',
-  'worker-paused',
-  'coordinator-answers',
-  'engine-',
-  'big-trace',
-  'canceled-away',
-];
+const LONG = ['temporal-away', 'soak-', 'worker-paused', 'servers', 'engine-', 'canceled-away', 'worker-host'];
 
 class LongestFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
