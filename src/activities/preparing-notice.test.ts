@@ -8,14 +8,18 @@ beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());
 
 /** An attempt that takes so long, after one with these heartbeats. */
-async function attempt(ms: number, heartbeatDetails?: unknown): Promise<{ signals: number; progress: unknown }> {
+async function attempt(
+  ms: number,
+  heartbeatDetails?: unknown,
+  assertHeld: () => void = () => undefined,
+): Promise<{ signals: number; progress: unknown }> {
   let signals = 0;
   const signal = () => Promise.resolve(void (signals += 1));
   const client = { workflow: { getHandle: () => ({ signal }) } } as unknown as Client;
   const logger = { warn: () => undefined } as unknown as Logger;
   const progress = await new MockActivityEnvironment({ heartbeatDetails }).run(async () => {
     const notice = createPreparingNotice({ client, logger }, 'job/1');
-    notice.begin();
+    notice.begin({ assertHeld });
     await vi.advanceTimersByTimeAsync(ms);
     notice.end();
     await vi.advanceTimersByTimeAsync(60_000);
@@ -28,6 +32,14 @@ describe('that a machine is being made', () => {
   it('is told when it takes longer than a second', async () => {
     expect((await attempt(5_000)).signals).toBe(1);
     expect((await attempt(500)).signals).toBe(0);
+  });
+
+  it('is not told by an attempt that was overtaken', async () => {
+    const overtaken = () => {
+      throw new Error('overslept');
+    };
+
+    expect((await attempt(5_000, undefined, overtaken)).signals).toBe(0);
   });
 
   it('is told once, however many attempts it takes', async () => {

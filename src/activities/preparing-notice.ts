@@ -2,6 +2,7 @@ import { Context } from '@temporalio/activity';
 import type { Client } from '@temporalio/client';
 import { PREPARING_SIGNAL } from '../contracts/names.js';
 import type { Logger } from '../telemetry/logger.js';
+import type { Ownership } from './ownership.js';
 
 /** A machine that takes longer than this gets its job shown as `preparing`; a faster one saves the history the event. */
 const SAY_MS = 1_000;
@@ -10,7 +11,8 @@ const SAID = 'preparing';
 
 /** Tells the workflow once that its machine is being made, however many attempts that takes: each time would be an event of its history. */
 export interface PreparingNotice {
-  begin(): void;
+  /** @param owner of the attempt: one that was overtaken while it was paused says nothing, as its successor has the word */
+  begin(owner: Pick<Ownership, 'assertHeld'>): void;
   end(): void;
   /** For the heartbeats, by which the next attempt knows. */
   progress(): unknown;
@@ -22,7 +24,12 @@ export function createPreparingNotice(deps: { client: Client; logger: Logger }, 
   let said = context.info.heartbeatDetails === SAID;
   let timer: NodeJS.Timeout | undefined;
 
-  async function say(): Promise<void> {
+  async function say(owner: Pick<Ownership, 'assertHeld'>): Promise<void> {
+    try {
+      owner.assertHeld();
+    } catch {
+      return; // it is its successor's word
+    }
     try {
       await deps.client.workflow.getHandle(workflowId).signal(PREPARING_SIGNAL);
       said = true;
@@ -34,8 +41,8 @@ export function createPreparingNotice(deps: { client: Client; logger: Logger }, 
   }
 
   return {
-    begin() {
-      if (!said) timer = setTimeout(() => void say(), SAY_MS);
+    begin(owner) {
+      if (!said) timer = setTimeout(() => void say(owner), SAY_MS);
     },
     end: () => clearTimeout(timer),
     progress: () => (said ? SAID : undefined),

@@ -100,7 +100,7 @@ async function provision(
   const watch = startStopwatch(input.queuedAtMs);
   const hide = (text: string) => maskText(text, plan);
   if (plan.problem !== undefined) throw jobRefused(hide(plan.problem), trace);
-  preparing.begin();
+  preparing.begin(owner);
   try {
     const description = await engine.acquire(requestOf(input, plan, settings), { signal });
     deps.machineAcquired(input.workflowId);

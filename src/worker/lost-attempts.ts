@@ -35,12 +35,7 @@ export async function giveBackLostAttempts({ client, hasEnded, logger }: LostAtt
 
   async function lookAt(workflowId: string, runId: string): Promise<void> {
     const { raw } = await looking(client).workflow.getHandle(workflowId, runId).describe();
-    const lost = lostAttempts(raw.pendingActivities ?? [], hasEnded);
-    if (lost.length === 0) return;
-    // Its next task would wait for the one that had it in memory (`STICKY_PATIENCE` of `create-workers.ts`), which was mostly the same.
-    const { namespace } = client.options;
-    await client.workflowService.resetStickyTaskQueue({ namespace, execution: { workflowId, runId } });
-    for (const { activityId, worker } of lost) {
+    for (const { activityId, worker } of lostAttempts(raw.pendingActivities ?? [], hasEnded)) {
       await client.activity.fail({ workflowId, runId, activityId }, workerLost());
       given += 1;
       logger.info({ workflowId, activityId, worker: workerName(worker) }, GIVEN_BACK);

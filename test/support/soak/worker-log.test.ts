@@ -16,3 +16,9 @@ it('finds errors and stacks of uncaught ones in the log of workers, each kind on
     '1 times in the log of a worker: nobody has caught an error, at Object.run (file:///dist/worker.js:10:3)',
   ]);
 });
+
+it('takes the end of a paused workflow task for what it is', () => {
+  const error = { message: 'Script execution timed out after 5000ms', stack: 'Error' };
+
+  expect(errorsOf(JSON.stringify({ level: 'error', msg: 'Failed to process Workflow Activation', error }))).toEqual([]);
+});
