@@ -3,10 +3,13 @@ import { once } from 'node:events';
 import { describe, expect, it } from 'vitest';
 import { identityOfWorker, partsOfIdentity, type WorkerIdentity } from '../contracts/worker-identity.js';
 import { recordOf } from '../process-record.js';
-import { hasEnded, ownIdentity } from './identity.js';
+import { hasEnded as hasEndedFor, ownIdentity } from './identity.js';
+
+const OWN = ownIdentity();
+const hasEnded = (identity: string) => hasEndedFor(identity, OWN);
 
 function identityLike(changes: Partial<WorkerIdentity>): string {
-  return identityOfWorker({ ...partsOfIdentity(ownIdentity()), ...changes });
+  return identityOfWorker({ ...partsOfIdentity(OWN), ...changes });
 }
 
 async function withChild(use: (identity: string, kill: () => Promise<void>) => Promise<void>): Promise<void> {
@@ -47,7 +50,7 @@ describe('a worker whose process is over', () => {
       return Promise.resolve();
     });
     expect(hasEnded(identityLike({ born: '1' }))).toBe(true);
-    expect(hasEnded(ownIdentity())).toBe(false);
+    expect(hasEnded(OWN)).toBe(false);
   });
 
   it('is not known of another boot, container or machine, nor of an identity of another kind', () => {

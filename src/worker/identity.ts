@@ -13,11 +13,11 @@ export function ownIdentity(): string {
 /**
  * Whether the process of that worker is over. False also of whatever cannot be known from here: a worker of another machine, of
  * another container, of before the last boot, or of a release whose identities do not say where they are from.
+ * @param own this process's
  */
-export function hasEnded(identity: string): boolean {
+export function hasEnded(identity: string, own: string): boolean {
   const { pid, space, born } = partsOfIdentity(identity);
-  const own = spaceOfProcesses();
-  if (own === '' || space !== own || born === '' || identity === ownIdentity()) return false;
+  if (space === '' || space !== partsOfIdentity(own).space || born === '' || identity === own) return false;
   return !isAlive({ pid, born });
 }
 

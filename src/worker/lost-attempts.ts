@@ -28,16 +28,13 @@ export interface LostAttemptsDeps {
  * Gives back what workers had in hand whose processes are over, as killed ones could not: Temporal gives it out again at once, and not
  * when the heartbeats have been missing for long enough (`HEARTBEAT` of `workflows/activity-stubs.ts`). Whoever goes on finds what
  * any next attempt finds (law 1 of the design), so a wrong answer would do no harm but to be told as a lost worker.
- * @returns how many attempts; never throws, since heartbeats find the same
+ * Never throws, since heartbeats find the same.
  */
-export async function giveBackLostAttempts({ client, hasEnded, logger }: LostAttemptsDeps): Promise<number> {
-  let given = 0;
-
+export async function giveBackLostAttempts({ client, hasEnded, logger }: LostAttemptsDeps): Promise<void> {
   async function lookAt(workflowId: string, runId: string): Promise<void> {
     const { raw } = await looking(client).workflow.getHandle(workflowId, runId).describe();
     for (const { activityId, worker } of lostAttempts(raw.pendingActivities ?? [], hasEnded)) {
       await client.activity.fail({ workflowId, runId, activityId }, workerLost());
-      given += 1;
       logger.info({ workflowId, activityId, worker: workerName(worker) }, GIVEN_BACK);
     }
   }
@@ -54,7 +51,6 @@ export async function giveBackLostAttempts({ client, hasEnded, logger }: LostAtt
   } catch (error) {
     logger.warn({ error: String(error) }, 'Not all that a worker had in hand when it was killed was given back');
   }
-  return given;
 
   /** It may have ended by itself in this very moment, as may the whole workflow. */
   function passed(workflowId: string, error: unknown): void {

@@ -70,13 +70,14 @@ export async function runWorker(options: {
   const metrics = createWorkerMetrics({ version: VERSION, revision }, flags);
   const handover = new AbortController();
   const pulse = startPulse();
+  const identity = ownIdentity();
   const shared: SharedDeps = {
     store,
     plans: createPlanVault(store, ring),
     hub: createTraceHub(),
     logger,
     metrics,
-    flight: createFlightLog(store, ownIdentity()),
+    flight: createFlightLog(store, identity),
     lifecycle: {
       handover: handover.signal,
       pausedJustNow: (givenOutAtMs) => pulse.pausedJustNow(givenOutAtMs),
@@ -175,7 +176,7 @@ export async function runWorker(options: {
       stop,
       startSources() {
         kept.start();
-        void giveBackLostAttempts({ client, hasEnded, logger });
+        void giveBackLostAttempts({ client, hasEnded: (other) => hasEnded(other, identity), logger });
         return gitlab.start();
       },
       stopSources: (reason) => gitlab.stop(reason === 'drain' ? STOP_MS.drainedSources : STOP_MS.sources),

@@ -12,8 +12,29 @@ const CANCELED: Expectation = {
 };
 const JOB: Scenario['job'] = { lines: 900 };
 
-function cancelAtCoordinator(scene: Scene): void {
-  scene.gitlab().coordinator.cancel(scene.remote().id);
+/** @param end takes it away @param start brings it back */
+function canceledAtCoordinator(
+  what: string,
+  {
+    end,
+    awayMs,
+    start,
+  }: { end(scene: Scene): Promise<unknown>; awayMs: number; start(scene: Scene): Promise<unknown> },
+): Scenario {
+  return {
+    name: `job canceled at the coordinator while ${what}`,
+    job: JOB,
+    gitlab: { updateInterval: 1 },
+    expect: CANCELED,
+    async run(scene) {
+      await scene.line(10);
+      await end(scene);
+      scene.gitlab().coordinator.cancel(scene.remote().id);
+      await delay(awayMs);
+      await start(scene);
+      scene.repaired();
+    },
+  };
 }
 
 async function cancelRefused(scene: Scene): Promise<void> {
@@ -39,22 +60,14 @@ export const canceledAwayScenarios: Scenario[] = [
       scene.repaired();
     },
   },
-  {
-    name: 'job canceled at the coordinator while neither Temporal nor a worker is there',
-    job: JOB,
-    gitlab: { updateInterval: 1 },
-    expect: CANCELED,
-    async run(scene) {
-      const { stack } = scene;
-      await scene.line(10);
-      await Promise.all([stack.temporal().stop('SIGKILL'), stack.worker().stop('SIGKILL')]);
-      cancelAtCoordinator(scene);
-      await delay(3_000);
+  canceledAtCoordinator('neither Temporal nor a worker is there', {
+    end: ({ stack }) => Promise.all([stack.temporal().stop('SIGKILL'), stack.worker().stop('SIGKILL')]),
+    awayMs: 3_000,
+    start: async ({ stack }) => {
       await stack.startTemporal();
       await stack.startWorker();
-      scene.repaired();
     },
-  },
+  }),
   {
     name: 'job canceled while Temporal is away: that is refused with a reason, and the job goes on until it is canceled again',
     job: JOB,
@@ -77,32 +90,14 @@ export const canceledAwayScenarios: Scenario[] = [
 
 /** The same in other combinations: not in the ordinary set. */
 export const moreCanceledAwayScenarios: Scenario[] = [
-  {
-    name: 'job canceled at the coordinator while no worker is there',
-    job: JOB,
-    gitlab: { updateInterval: 1 },
-    expect: CANCELED,
-    async run(scene) {
-      await scene.line(10);
-      await scene.stack.worker().stop('SIGKILL');
-      cancelAtCoordinator(scene);
-      await delay(3_000);
-      await scene.stack.startWorker();
-      scene.repaired();
-    },
-  },
-  {
-    name: 'job canceled at the coordinator while Temporal is away',
-    job: JOB,
-    gitlab: { updateInterval: 1 },
-    expect: CANCELED,
-    async run(scene) {
-      await scene.line(10);
-      await scene.stack.temporal().stop('SIGKILL');
-      cancelAtCoordinator(scene);
-      await delay(12_000);
-      await scene.stack.startTemporal();
-      scene.repaired();
-    },
-  },
+  canceledAtCoordinator('no worker is there', {
+    end: ({ stack }) => stack.worker().stop('SIGKILL'),
+    awayMs: 3_000,
+    start: ({ stack }) => stack.startWorker(),
+  }),
+  canceledAtCoordinator('Temporal is away', {
+    end: ({ stack }) => stack.temporal().stop('SIGKILL'),
+    awayMs: 12_000,
+    start: ({ stack }) => stack.startTemporal(),
+  }),
 ];

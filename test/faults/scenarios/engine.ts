@@ -15,7 +15,7 @@ const REMOVED_MS = 30_000;
 const LOST = { state: 'failed', failureReason: 'runner_system_failure', linesMayBeLost: true, afterRuns: 0 } as const;
 const RUNS_AGAIN = { runs: 2, linesMayBeLost: false } as const;
 
-async function machineOf(scene: Scene): Promise<string> {
+export async function machineOf(scene: Scene): Promise<string> {
   const { machine } = await scene.status();
   if (machine === null) throw new Error('The job has no machine yet');
   return machine;

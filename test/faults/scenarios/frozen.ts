@@ -2,13 +2,13 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Process } from '../../support/processes.js';
 import type { Scenario, Scene } from '../../support/faults/scenario.js';
 import { docker } from '../../support/stack.js';
+import { machineOf } from './engine.js';
+import { startedBeside } from './upgrade.js';
 
 const FROZEN_MS = 9_000;
 
 async function buildOf(scene: Scene): Promise<string> {
-  const { machine } = await scene.status();
-  if (machine === null) throw new Error('The job has no machine yet');
-  return `holdfast-${machine}-build`;
+  return `holdfast-${await machineOf(scene)}-build`;
 }
 
 /** The one that does not come back is gone after the scenario; the other is the ground's own again. */
@@ -19,10 +19,7 @@ function bothKilled(): Scenario {
     jobs: 3,
     job: { lines: 'lasting' },
     async prepare({ stack }) {
-      const own = stack.worker();
-      beside = await stack.startWorker({ beside: true });
-      await own.stop('SIGTERM');
-      await stack.startWorker();
+      beside = await startedBeside(stack);
     },
     async run(scene) {
       await scene.line(10);

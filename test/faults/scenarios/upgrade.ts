@@ -2,7 +2,7 @@ import type { Process } from '../../support/processes.js';
 import type { Scenario, Scene } from '../../support/faults/scenario.js';
 import type { Ground } from '../../support/faults/ground.js';
 import { buildOtherVersion, versionOf } from '../../support/other-version.js';
-import { TEST_IMAGE } from '../../support/stack.js';
+import { TEST_IMAGE, type Stack } from '../../support/stack.js';
 import { isHalfMade, SLOWLY_PROVISIONED } from './half-made.js';
 
 const RELEASE = '9.0.0';
@@ -13,6 +13,15 @@ async function mustBeOf(scene: Scene, workflowId: string, release: string): Prom
   if (!version.startsWith(`holdfast:${release}`)) throw new Error(`${workflowId} is of ${version}, not of ${release}`);
 }
 
+/** A second worker of the stack's engine. The own one is the one that was started last. */
+export async function startedBeside(stack: Stack): Promise<Process> {
+  const own = stack.worker();
+  const beside = await stack.startWorker({ beside: true });
+  await own.stop('SIGTERM');
+  await stack.startWorker();
+  return beside;
+}
+
 /** Two workers on one engine; what is restarted last is the ground's own again. */
 function rollingRestart(): Scenario {
   let beside: Process | undefined;
@@ -21,10 +30,7 @@ function rollingRestart(): Scenario {
     jobs: 4,
     job: { lines: 'lasting' },
     async prepare({ stack }: Ground) {
-      const own = stack.worker();
-      beside = await stack.startWorker({ beside: true });
-      await own.stop('SIGTERM');
-      await stack.startWorker();
+      beside = await startedBeside(stack);
     },
     async run(scene) {
       await scene.line(10);

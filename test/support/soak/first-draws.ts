@@ -63,14 +63,19 @@ const coordinatorFault: fc.Arbitrary<PlannedFault> = fc.oneof(
 
 export const faultOfAnyPart = fc.oneof(workerFault, workerFault, temporalFault, engineFault, coordinatorFault);
 
-export const firstTrouble: fc.Arbitrary<Trouble> = fc.record({
-  pauseMs: ms(300, 5_000),
-  // Nearly one in five is two at once.
-  faults: fc
-    .tuple(fc.integer({ min: 1, max: 5 }), faultOfAnyPart, faultOfAnyPart)
-    .map(([chance, one, other]) => (chance === 1 && one.part !== other.part ? [one, other] : [one])),
-  apartMs: ms(0, 4_000),
-});
+// Nearly one in five is two at once.
+export const firstTrouble = troubleOf(faultOfAnyPart, 5);
+
+/** @param oneIn how seldom there are two at once, of different parts */
+export function troubleOf(fault: fc.Arbitrary<PlannedFault>, oneIn: number): fc.Arbitrary<Trouble> {
+  return fc.record({
+    pauseMs: ms(300, 5_000),
+    faults: fc
+      .tuple(fc.integer({ min: 1, max: oneIn }), fault, faultOfAnyPart)
+      .map(([chance, one, other]) => (chance === 1 && one.part !== other.part ? [one, other] : [one])),
+    apartMs: ms(0, 4_000),
+  });
+}
 
 export function ms(min: number, max: number): fc.Arbitrary<number> {
   return fc.integer({ min, max });

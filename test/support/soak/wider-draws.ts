@@ -1,6 +1,6 @@
 import fc from 'fast-check';
-import { faultOfAnyPart, just, ms } from './first-draws.js';
-import type { PlannedFault, PlannedJob, Trouble, WiderJobKind } from './plan.js';
+import { just, ms, troubleOf } from './first-draws.js';
+import type { PlannedFault, PlannedJob, WiderJobKind } from './plan.js';
 
 /** Of the rest the first draws' own is kept. */
 export function oneInThree<T>(what: fc.Arbitrary<T>): fc.Arbitrary<T | undefined> {
@@ -45,10 +45,4 @@ const widerFault: fc.Arbitrary<PlannedFault> = fc.oneof(
   }),
 );
 
-export const widerTrouble: fc.Arbitrary<Trouble> = fc.record({
-  pauseMs: ms(300, 5_000),
-  faults: fc
-    .tuple(fc.integer({ min: 1, max: 3 }), widerFault, faultOfAnyPart)
-    .map(([chance, one, other]) => (chance === 1 && one.part !== other.part ? [one, other] : [one])),
-  apartMs: ms(0, 4_000),
-});
+export const widerTrouble = troubleOf(widerFault, 3);
