@@ -1,4 +1,4 @@
-import { CancellationScope, log, patched, sleep } from '@temporalio/workflow';
+import { CancellationScope, isCancellation, log, patched, sleep } from '@temporalio/workflow';
 import type { MachineRef, StreamTraceInput, TracePosition } from '../contracts/activities.js';
 import { traceActivities } from './activity-stubs.js';
 
@@ -52,7 +52,9 @@ export function createTraceChain(taskQueue: string): TraceChain {
     } catch (error) {
       // The build's result does not hang on its trace. What could not be written is missing at the end of this part.
       lostTrack();
-      log.error('A part of the trace could not be written', { step: input.step?.name, error });
+      const facts = { step: input.step?.name, error };
+      if (isCancellation(error)) log.info('The rest of a part of the trace is waited for no longer', facts);
+      else log.error('A part of the trace could not be written', facts);
     }
   }
 

@@ -14,6 +14,8 @@ const STEP = { name: 'step_script', environment: {} };
 interface Fake {
   startedAt: string;
   running: boolean;
+  /** With its files, which go first. */
+  removing?: boolean;
   exitCode: number;
   /** By step and name. */
   files: Map<string, string>;
@@ -33,6 +35,12 @@ function fake(changes: Partial<Fake> = {}): Fake {
   };
 }
 
+function statusOf({ running, removing, startedAt }: Fake): string {
+  if (running) return 'running';
+  if (removing === true) return 'removing';
+  return startedAt === NEVER ? 'created' : 'exited';
+}
+
 function containerOf(
   state: Fake,
   does: { start(): void; beforeFiles?(): void; terminate?(): void; kill?(): void },
@@ -43,7 +51,7 @@ function containerOf(
       Promise.resolve({
         State: {
           Running: state.running,
-          Status: state.running ? 'running' : state.startedAt === NEVER ? 'created' : 'exited',
+          Status: statusOf(state),
           OOMKilled: false,
           Error: '',
           ExitCode: state.exitCode,
@@ -129,6 +137,31 @@ describe('a step that another attempt starts between two looks', () => {
     const state = fake({ startedAt: 'then', files: new Map([['step_script/started', '']]), exitCode: 137 });
 
     expect(await run(containerOf(state, { start: () => expect.unreachable() }))).toMatchObject({ kind: 'lost' });
+  });
+});
+
+describe('a step whose container is being removed', () => {
+  const taken = (state: Fake) => {
+    state.removing = true;
+    state.files.clear();
+  };
+
+  it('is lost, whatever its files no longer say', async () => {
+    const state = fake({ startedAt: 'then', removing: true });
+
+    expect(await run(containerOf(state, { start: () => expect.unreachable() }), AFTER)).toEqual({
+      kind: 'lost',
+      reason: 'its container is gone',
+    });
+  });
+
+  it('is lost where that begins after the look at it', async () => {
+    const state = fake();
+    runs(state)();
+    state.startedAt = 'for the script';
+    const container = containerOf(state, { start: () => expect.unreachable(), beforeFiles: () => taken(state) });
+
+    expect(await run(container, AFTER)).toEqual({ kind: 'lost', reason: 'its container is gone' });
   });
 });
 

@@ -14,7 +14,7 @@ import { fenceFiles, REFUSED_EXIT_CODE, stepFiles, stopFiles } from './wrapper.j
  *
  * | container | step's markers | decision |
  * | --- | --- | --- |
- * | missing | – | lost |
+ * | missing, or being removed | – | lost |
  * | running | – | wait until it stops, look again |
  * | stopped | exit | that is the result; but lost where it failed as its machine was ending |
  * | stopped | stop asked for | stopped |
@@ -41,7 +41,7 @@ export async function runStep(
   for (;;) {
     signal.throwIfAborted();
     const info = await inspect(container);
-    if (info === undefined) return { kind: 'lost', reason: 'its container is gone' };
+    if (info === undefined || isGoing(info)) return GONE;
     if (info.State.Running) {
       await untilStopped(container, signal);
       continue;
@@ -55,11 +55,19 @@ export async function runStep(
         if (await wasStartedSince(container, info)) continue;
         return exitOf(info, markers);
       }
-      if (await wasStartedFor(container, step, info, markers)) return await endBeforeTheFirstWord(docker, info, signal);
+      if (await wasStartedFor(container, step, info, markers))
+        return await endBeforeTheFirstWord(docker, container, info, signal);
     }
     const fate = await start(container, step, info, { signal, onStart });
     if (fate !== undefined) return fate;
   }
+}
+
+const GONE: StepExit = { kind: 'lost', reason: 'its container is gone' };
+
+/** Being removed, in which its files go first; `dead`: that has failed half-way. */
+function isGoing({ State }: Docker.ContainerInspectInfo): boolean {
+  return State.Status === 'removing' || State.Status === 'dead';
 }
 
 const WITH_ITS_MACHINE: StepExit = {
@@ -100,10 +108,14 @@ const KILLED = [137, 143];
 /** @throws MachineError `BAD_OPTIONS` where the container came to its end by itself */
 async function endBeforeTheFirstWord(
   docker: Pick<Docker, 'getContainer'>,
+  container: Docker.Container,
   info: Docker.ContainerInspectInfo,
   signal: AbortSignal,
 ): Promise<StepExit> {
   if (await failedWithItsMachine(docker, info, signal)) return WITH_ITS_MACHINE;
+  // Its files may not have been found because they were being removed.
+  const now = await inspect(container, signal);
+  if (now === undefined || isGoing(now)) return GONE;
   const { ExitCode: exitCode, OOMKilled: oomKilled } = info.State;
   if (exitCode === REFUSED_EXIT_CODE)
     return { kind: 'lost', reason: 'its container cannot be written to; is the disk full?' };
