@@ -7,6 +7,7 @@ import { until } from '../processes.js';
 import type { Stack } from '../stack.js';
 import type { Ground } from './ground.js';
 import { tally, type NumberedJob } from './numbered-job.js';
+import { replayDiffers } from './replays.js';
 import type { Figures } from './scenario.js';
 import type { Subject } from './subject.js';
 
@@ -38,6 +39,7 @@ export async function examine(ground: Ground, examined: Examined): Promise<Figur
     secondsUntilMoved,
     leftovers: await leftoversOf(stack, alone ? undefined : subject.workflowId),
     checksumWrong: await checksumWrong(stack, subject.workflowId, trace),
+    replayDiffers: await replayDiffers(stack, subject.workflowId),
     ...(await atCoordinator(ground, subject, handle, trace)),
     tookSeconds,
   };

@@ -17,6 +17,7 @@ const WELL: Figures = {
   checksumWrong: 0,
   coordinator: '',
   violations: 0,
+  replayDiffers: 0,
   traceDiffers: 0,
   tookSeconds: 20,
   broken: [],

@@ -33,6 +33,7 @@ export function brokenPromises(
     ['outOfOrder', 0],
     ['leftovers', 0],
     ['checksumWrong', 0],
+    ['replayDiffers', 0],
     ['coordinator', coordinator ?? (scenario.gitlab === undefined ? '' : state)],
     ['violations', 0],
     ['traceDiffers', 0],
@@ -57,6 +58,7 @@ const SUMMED = [
   'linesDoubled',
   'outOfOrder',
   'checksumWrong',
+  'replayDiffers',
   'violations',
   'traceDiffers',
 ] as const;
@@ -99,6 +101,7 @@ function noFigures(scenario: string): Figures {
     secondsUntilMoved: null,
     leftovers: 0,
     checksumWrong: 0,
+    replayDiffers: 0,
     coordinator: '',
     violations: 0,
     traceDiffers: 0,

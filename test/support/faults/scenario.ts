@@ -79,6 +79,8 @@ export interface Figures extends Tally {
   secondsUntilMoved: number | null;
   leftovers: number;
   checksumWrong: number;
+  /** A worker that reads the workflow from its history goes another way than the one that wrote it: it could never go on. */
+  replayDiffers: number;
   /** At the coordinator, where there is one: its state of the job. */
   coordinator: string;
   /** What GitLab would not have liked: bytes at wrong places, artifacts or log after the final status, two final statuses, … */
