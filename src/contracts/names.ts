@@ -10,6 +10,9 @@ export const RELEASE_SIGNAL = 'release';
 /** Signal of the provisioning activity: a machine is being made ready for the job. */
 export const PREPARING_SIGNAL = 'preparing';
 
+/** Why a workflow task fails that is given out again: no error, and nothing is lost by it (docs/operations.md). */
+export const READ_ANEW = 'A query had shown this workflow ahead of its task: it is read anew from its history';
+
 export const JOB_STATES = ['pending', 'preparing', 'running', 'finishing', 'success', 'failed', 'canceled'] as const;
 export type JobState = (typeof JOB_STATES)[number];
 export type FinalJobState = Extract<JobState, 'success' | 'failed' | 'canceled'>;

@@ -1,4 +1,5 @@
 import { DefaultLogger, Runtime, makeTelemetryFilterString, type LogEntry } from '@temporalio/worker';
+import { READ_ANEW } from '../contracts/names.js';
 import { freePort } from '../telemetry/free-port.js';
 import type { Logger } from '../telemetry/logger.js';
 
@@ -27,10 +28,17 @@ function forward(logger: Logger, { level, message, meta }: LogEntry): void {
   const facts = { sdk: true, ...meta };
   switch (level) {
     case 'ERROR':
+      if (isReadAnew(meta)) return logger.info(facts, READ_ANEW);
       return logger.error(facts, message);
     case 'WARN':
       return logger.warn(facts, message);
     default:
       return logger.debug(facts, message);
   }
+}
+
+/** The SDK takes it for an error of the workflow's code. */
+function isReadAnew(meta: LogEntry['meta']): boolean {
+  const error: unknown = meta?.['error'];
+  return error instanceof Error && error.message === READ_ANEW;
 }

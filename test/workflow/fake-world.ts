@@ -16,6 +16,7 @@ import {
   RESULT_UPDATE,
   STATUS_QUERY,
 } from '../../src/contracts/names.js';
+import { startProxy } from '../support/faults/proxy.js';
 import { createTemporalServer } from '../support/temporal-server.js';
 
 /** What an activity of one job does instead of the usual. */
@@ -45,6 +46,10 @@ export interface FakeWorld {
   client: Client;
   address: string;
   taskQueue: string;
+  /** The worker of the workflows is cut off, as when its process is killed: Temporal thinks of it as theirs still. */
+  cutOff(): Promise<void>;
+  /** One more worker for workflows. */
+  startSuccessor(): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -63,18 +68,18 @@ export async function startFakeWorld({ changes = {} }: { changes?: Record<string
   const temporal = await server.start();
   Runtime.install({ logger: new DefaultLogger('ERROR') });
   const connection = await NativeConnection.connect({ address: server.address });
+  const [host = '', port] = server.address.split(':');
+  const proxy = await startProxy({ host, port: Number(port) });
+  const cuttable = await NativeConnection.connect({ address: `127.0.0.1:${String(proxy.port)}` });
   const clientConnection = await Connection.connect({ address: server.address });
   const client = new Client({ connection: clientConnection });
   const jobs = new Map<string, { calls: Call[]; behaviour: Behaviour }>();
   const activities = dispatching(jobs);
   const common = { connection, maxHeartbeatThrottleInterval: 100, defaultHeartbeatThrottleInterval: 100 };
+  const forWorkflows = { ...common, taskQueue: QUEUE, workflowBundle: { codePath } };
   const workers = [
-    await Worker.create({
-      ...common,
-      taskQueue: QUEUE,
-      workflowBundle: { codePath },
-      activities,
-    }),
+    await Worker.create({ ...forWorkflows, connection: cuttable }),
+    await Worker.create({ ...common, taskQueue: QUEUE, activities }),
     await Worker.create({ ...common, taskQueue: engineTaskQueue(QUEUE, ENGINE), activities }),
     await Worker.create({ ...common, taskQueue: poolTaskQueue(QUEUE, POOL), activities }),
     await Worker.create({ ...common, taskQueue: coordinatorTaskQueue(QUEUE), activities }),
@@ -111,11 +116,20 @@ export async function startFakeWorld({ changes = {} }: { changes?: Record<string
             .join(''),
       };
     },
+    cutOff: () => proxy.cut(),
+    async startSuccessor() {
+      const successor = await Worker.create(forWorkflows);
+      workers.push(successor);
+      runs.push(successor.run());
+    },
     async close() {
+      await proxy.restore();
       for (const worker of workers) worker.shutdown();
       await Promise.all(runs);
       await clientConnection.close();
       await connection.close();
+      await cuttable.close();
+      await proxy.close();
       await temporal.stop('SIGKILL');
       rmSync(directory, { recursive: true, force: true });
     },

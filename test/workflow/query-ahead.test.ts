@@ -1,0 +1,52 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { Worker } from '@temporalio/worker';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { PREPARING_SIGNAL, READ_ANEW } from '../../src/contracts/names.js';
+import { provisioned, startFakeWorld, type FakeWorld } from './fake-world.js';
+
+let world: FakeWorld;
+
+beforeAll(async () => {
+  world = await startFakeWorld();
+});
+
+afterAll(() => world.close());
+
+it(
+  'goes on after a query that another worker has answered ahead of the workflow task',
+  { timeout: 60_000 },
+  async () => {
+    let letPass = (): void => undefined;
+    const gate = new Promise<void>((resolve) => (letPass = resolve));
+    const job = await world.start(
+      { script: ['true'] },
+      {
+        provisionMachine: async (input) => {
+          await gate;
+          return provisioned(input);
+        },
+      },
+    );
+    await expect.poll(() => job.names()).toContain('provisionMachine');
+    // Until the worker has told Temporal that it did its first workflow task.
+    await expect.poll(async () => (await job.handle.describe()).raw.pendingWorkflowTask ?? null).toBeNull();
+    await world.cutOff();
+    // Temporal looks for the worker that has the workflow in memory first, for 10 s; then any one is asked. In between the machine comes.
+    const asked = job.status();
+    await delay(1_000);
+    letPass();
+    await world.startSuccessor();
+
+    expect((await asked).state).toBe('running');
+    await job.handle.signal(PREPARING_SIGNAL);
+
+    expect(await job.result()).toMatchObject({ state: 'success' });
+    await job.handle.result();
+    const history = await job.handle.fetchHistory();
+    await Worker.runReplayHistory({ workflowBundle: { codePath: 'dist/workflow-bundle.js' } }, history, 'job/replayed');
+    const failed = history.events?.flatMap(
+      ({ workflowTaskFailedEventAttributes: failure }) => failure?.failure?.message ?? [],
+    );
+    expect(failed).toEqual([READ_ANEW]);
+  },
+);
