@@ -7,7 +7,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 /** A file system for a store, ours to break. */
 export interface OwnFileSystem {
   readonly directory: string;
-  /** Leaves no byte free. */
+  /** Leaves no byte free. @throws Error when it is written to all the time */
   fill(): void;
   /** @throws Error when it is written to all the time */
   makeReadOnly(): Promise<void>;
@@ -37,8 +37,16 @@ export function mountFileSystem(megabytes: number): OwnFileSystem {
   return {
     directory,
     fill() {
-      const { bavail, bsize } = statfsSync(directory);
-      execFileSync('fallocate', ['-l', String(bavail * bsize), join(directory, BALLAST)]);
+      for (let tries = 1; ; tries++) {
+        const { bavail, bsize } = statfsSync(directory);
+        try {
+          execFileSync('fallocate', ['-l', String(bavail * bsize), join(directory, BALLAST)], { stdio: 'pipe' });
+          return;
+        } catch (error) {
+          // It was written to in between.
+          if (tries === TRIES) throw error;
+        }
+      }
     },
     async makeReadOnly() {
       for (let tries = 1; ; tries++) {

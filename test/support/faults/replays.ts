@@ -1,4 +1,5 @@
 import { resolve } from 'node:path';
+import type { History } from '@temporalio/common/lib/proto-utils.js';
 import { DefaultLogger, Runtime, Worker } from '@temporalio/worker';
 import type { Stack } from '../stack.js';
 
@@ -13,7 +14,7 @@ export async function replayDiffers(stack: Stack, workflowId: string): Promise<n
   if (!installed) Runtime.install({ logger: new DefaultLogger('ERROR', () => undefined) });
   installed = true;
   const { options, workflow } = stack.client.temporal;
-  const history = await workflow.getHandle(workflowId).fetchHistory();
+  const history = taken(await workflow.getHandle(workflowId).fetchHistory());
   const workflowBundle = { codePath: resolve('dist', 'workflow-bundle.js') };
   const { payloadCodecs } = options.loadedDataConverter;
   try {
@@ -23,4 +24,19 @@ export async function replayDiffers(stack: Stack, workflowId: string): Promise<n
     process.stdout.write(`${workflowId} goes another way when it is read from its history: ${String(error)}\n`);
     return 1;
   }
+}
+
+const CLOSING = [
+  'workflowExecutionCompletedEventAttributes',
+  'workflowExecutionFailedEventAttributes',
+  'workflowExecutionCanceledEventAttributes',
+] as const;
+
+/** Of a workflow that is open the last events may be of no workflow task yet. */
+function taken(history: History): History {
+  const events = history.events ?? [];
+  const last = events.at(-1);
+  if (CLOSING.some((closing) => last?.[closing] != null)) return { events };
+  const lastTask = events.findLastIndex(({ workflowTaskStartedEventAttributes: started }) => started != null);
+  return { events: events.slice(0, lastTask + 1) };
 }
