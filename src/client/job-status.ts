@@ -1,8 +1,9 @@
 import { WorkflowNotFoundError, type Client } from '@temporalio/client';
 import type { CiJobResult, JobStatus } from '../contracts/ci-job.js';
-import { CI_JOB_WORKFLOW, DEFAULT_POOL, STATUS_QUERY } from '../contracts/names.js';
+import { CI_JOB_WORKFLOW, DEFAULT_POOL } from '../contracts/names.js';
 import { jobKeys } from '../store/keys.js';
 import type { Store } from '../store/store.js';
+import { askStatus } from './ask-status.js';
 import { closedResult } from './closed-result.js';
 import { JobNotFoundError } from './errors.js';
 import { toSummary, type JobSummary } from './job-list.js';
@@ -37,7 +38,7 @@ export async function readStatus(sources: StatusSources, workflowId: string): Pr
   if (description.type !== CI_JOB_WORKFLOW) throw new JobNotFoundError(`There is no job ${workflowId}`);
   try {
     const patienceMs = description.status.name === 'RUNNING' ? STATUS_TIMEOUT_MS : CLOSED_STATUS_TIMEOUT_MS;
-    return await within(patienceMs, () => workflow.query<JobStatus>(STATUS_QUERY));
+    return await within(patienceMs, () => askStatus(workflow));
   } catch {
     // No worker to answer, or a job that never came to a status: what Temporal itself knows.
     const summary = toSummary(description);

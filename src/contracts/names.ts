@@ -10,8 +10,8 @@ export const RELEASE_SIGNAL = 'release';
 /** Signal of the provisioning activity: a machine is being made ready for the job. */
 export const PREPARING_SIGNAL = 'preparing';
 
-/** Why a workflow task fails that is given out again: no error, and nothing is lost by it (docs/operations.md). */
-export const READ_ANEW = 'A query had shown this workflow ahead of its task: it is read anew from its history';
+/** Why a query fails that is to be asked again, and brings its answer then: nothing is lost by it (ADR 32). */
+export const READ_ANEW = 'The workflow is read anew from its history: ask again';
 
 export const JOB_STATES = ['pending', 'preparing', 'running', 'finishing', 'success', 'failed', 'canceled'] as const;
 export type JobState = (typeof JOB_STATES)[number];

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { WorkflowNotFoundError, type Client } from '@temporalio/client';
-import type { JobStatus } from '../contracts/ci-job.js';
-import { CI_JOB_WORKFLOW, isFinalJobState, JOB_STATES, STATUS_QUERY } from '../contracts/names.js';
+import { askStatus } from '../client/ask-status.js';
+import { CI_JOB_WORKFLOW, isFinalJobState, JOB_STATES } from '../contracts/names.js';
 import type { Engine, MachineSummary } from '../machines/engine.js';
 import type { Logger } from '../telemetry/logger.js';
 import type { WorkerMetrics } from '../telemetry/metrics.js';
@@ -74,7 +74,7 @@ export function createHousekeeping(deps: {
    */
   async function needsThisWorkerNoMore(workflowId: string, hasMachine: boolean): Promise<boolean> {
     try {
-      const { state, heldUntil } = await client.workflow.getHandle(workflowId).query<JobStatus>(STATUS_QUERY);
+      const { state, heldUntil } = await askStatus(client.workflow.getHandle(workflowId));
       if (hasMachine) return isFinalJobState(state) && heldUntil != null;
       return isFinalJobState(state) || state === 'pending';
     } catch (error) {

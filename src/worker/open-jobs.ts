@@ -1,7 +1,7 @@
 import { WorkflowNotFoundError, type Client } from '@temporalio/client';
+import { askStatus } from '../client/ask-status.js';
 import { looking } from '../client/looking.js';
-import type { JobStatus } from '../contracts/ci-job.js';
-import { STATUS_QUERY, type JobState } from '../contracts/names.js';
+import type { JobState } from '../contracts/names.js';
 import type { OpenJobs } from '../machines/engine.js';
 
 /** No worker may be there to answer, and a sweep has other things to do. */
@@ -24,8 +24,7 @@ export function createOpenJobs(client: Client): OpenJobs {
     async isPast(workflowId, place) {
       const handle = client.workflow.getHandle(workflowId);
       try {
-        const asked = () => handle.query<JobStatus>(STATUS_QUERY);
-        const { state, machine, engine } = await client.withDeadline(Date.now() + ANSWER_MS, asked);
+        const { state, machine, engine } = await client.withDeadline(Date.now() + ANSWER_MS, () => askStatus(handle));
         if (BEFORE_ITS_MACHINE.includes(state)) return false;
         return machine !== place.machine || engine !== place.engine;
       } catch {

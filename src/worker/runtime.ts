@@ -26,9 +26,9 @@ export async function installRuntime(logger: Logger): Promise<{ metricsUrl: stri
 
 function forward(logger: Logger, { level, message, meta }: LogEntry): void {
   const facts = { sdk: true, ...meta };
+  if (isReadAnew(meta)) return logger.debug(facts, message);
   switch (level) {
     case 'ERROR':
-      if (isReadAnew(meta)) return logger.info(facts, READ_ANEW);
       return logger.error(facts, message);
     case 'WARN':
       return logger.warn(facts, message);
@@ -37,8 +37,8 @@ function forward(logger: Logger, { level, message, meta }: LogEntry): void {
   }
 }
 
-/** The SDK takes it for an error of the workflow's code. */
+/** Meant by us, an error to the SDK, which logs it twice: whoever asked asks again. */
 function isReadAnew(meta: LogEntry['meta']): boolean {
-  const error: unknown = meta?.['error'];
-  return error instanceof Error && error.message === READ_ANEW;
+  const { error, failure } = (meta ?? {}) as { error?: unknown; failure?: unknown };
+  return (error instanceof Error && error.message === READ_ANEW) || String(failure).includes(READ_ANEW);
 }

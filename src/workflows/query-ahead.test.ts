@@ -1,69 +1,72 @@
 import type { ActivateInput } from '@temporalio/workflow';
 import { describe, expect, it } from 'vitest';
 import { READ_ANEW } from '../contracts/names.js';
-import { interceptors } from './query-ahead.js';
+import { keepingToTasks } from './query-ahead.js';
 
-type Activation = ActivateInput['activation'];
-
+const START = { initializeWorkflow: {} };
 const RESULT = { resolveActivity: {} };
 const SIGNAL = { signalWorkflow: {} };
-const QUERY = { queryWorkflow: {} };
+const DIRECT_QUERY = { queryWorkflow: { queryId: 'legacy_query' } };
+const QUERY_WITH_TASK = { queryWorkflow: { queryId: '7c1e' } };
+const FROM_HISTORY = { isReplaying: true };
 
-/** @returns which of the activations are let through, or why one is not */
-function outcomes(...activations: Activation[]): string[] {
-  const { internals = [] } = interceptors();
-  return activations.map((activation) => {
-    let outcome = 'held back';
-    try {
-      internals[0]?.activate?.({ activation, batchIndex: 0 }, () => (outcome = 'let through'));
-    } catch (error) {
-      return String(error);
-    }
-    return outcome;
-  });
+/** A workflow in the memory of a worker. `act` says whether it was let through, or why not. */
+function workflow() {
+  let nowMs = 1_000_000;
+  const { internals = [] } = keepingToTasks(() => nowMs);
+  return {
+    after: (ms: number) => (nowMs += ms),
+    act(job: object, { isReplaying = false } = {}): string {
+      const activation = { isReplaying, jobs: [job] } as unknown as ActivateInput['activation'];
+      let outcome = 'held back';
+      try {
+        internals[0]?.activate?.({ activation, batchIndex: 0 }, () => (outcome = 'let through'));
+      } catch (error) {
+        return String(error);
+      }
+      return outcome;
+    },
+  };
 }
 
-function activation(taskStarted: number, historyLength: number, ...jobs: object[]): Activation {
-  // As the SDK hands it over: a long integer that is an object.
-  const seconds = { toString: () => String(taskStarted) };
-  return { timestamp: { seconds, nanos: 5 }, historyLength, jobs } as unknown as Activation;
-}
+describe('a query that no workflow task brings', () => {
+  it('has its answer from what was read from the history alone', () => {
+    const { act } = workflow();
 
-describe('a workflow', () => {
-  it('goes on with each task, in as many activations as it takes, whatever is asked in between', () => {
-    const all = [
-      activation(1, 3, { initializeWorkflow: {} }),
-      activation(1, 3, QUERY),
-      activation(2, 9, SIGNAL, RESULT),
-      activation(2, 9, { resolveActivity: { status: { cancelled: {} } } }),
-      activation(2, 9, QUERY),
-      activation(3, 15, RESULT),
-    ];
-
-    expect(outcomes(...all)).toEqual(all.map(() => 'let through'));
+    expect(act(START, FROM_HISTORY)).toBe('let through');
+    expect(act(RESULT, FROM_HISTORY)).toBe('let through');
+    expect(act(DIRECT_QUERY)).toBe('let through');
+    expect(act(DIRECT_QUERY)).toBe('let through');
   });
 
-  it('answers queries of more history than its tasks have taken, and is read anew by the next task', () => {
-    expect(
-      outcomes(
-        activation(1, 3, { initializeWorkflow: {} }),
-        activation(1, 8, RESULT),
-        activation(1, 8, QUERY),
-        activation(1, 8, QUERY),
-        activation(2, 12, SIGNAL),
-      ),
-    ).toEqual([...Array<string>(4).fill('let through'), `Error: ${READ_ANEW}`]);
+  it('has none where it may have brought what was just acted on', () => {
+    const { act, after } = workflow();
+    act(START, FROM_HISTORY);
+    act(RESULT);
+    after(900);
+
+    expect(act(DIRECT_QUERY)).toBe(`Error: ${READ_ANEW}`);
   });
 
-  it('may be shown yet more by a further query', () => {
-    expect(
-      outcomes(
-        activation(1, 3, { initializeWorkflow: {} }),
-        activation(1, 8, RESULT),
-        activation(1, 10, SIGNAL),
-        activation(1, 10, QUERY),
-        activation(2, 13, RESULT),
-      ),
-    ).toEqual([...Array<string>(4).fill('let through'), `Error: ${READ_ANEW}`]);
+  it('has none then whatever this clock says', () => {
+    const { act, after } = workflow();
+    act(RESULT);
+    after(-3_600_000);
+
+    expect(act(DIRECT_QUERY)).toBe(`Error: ${READ_ANEW}`);
   });
+
+  it('has one from a workflow that has long been at rest', () => {
+    const { act, after } = workflow();
+    act(START);
+    after(3_000);
+
+    expect(act(DIRECT_QUERY)).toBe('let through');
+  });
+});
+
+it('holds no workflow task back, nor a query that comes with one', () => {
+  const { act } = workflow();
+
+  for (const job of [START, RESULT, QUERY_WITH_TASK, SIGNAL, QUERY_WITH_TASK]) expect(act(job)).toBe('let through');
 });

@@ -1,45 +1,47 @@
-import type { WorkflowInterceptorsFactory } from '@temporalio/workflow';
+import { workflowInfo, type ActivateInput, type WorkflowInterceptorsFactory } from '@temporalio/workflow';
 import { READ_ANEW } from '../contracts/names.js';
 
-type Activation = Parameters<
-  NonNullable<NonNullable<ReturnType<WorkflowInterceptorsFactory>['internals']>[number]['activate']>
->[0]['activation'];
+type Jobs = NonNullable<ActivateInput['activation']['jobs']>;
+
+/** As the SDK's core calls a query that Temporal has given to a worker by itself, not with a workflow task. */
+const DIRECT = 'legacy_query';
 
 /**
- * A workflow that a query has shown ahead of its workflow task is forgotten and read anew, from its history, by its next task (ADR 32).
- *
- * A query that waited for a worker may carry events that no workflow task has taken yet. The SDK's core acts on them at once and keeps
- * what has come of it. Events that come before the task begins would then be acted on after them, where a replay takes all events of a
- * task together, signals first: another order, other commands, a workflow that can never go on.
+ * What a query itself has brought is acted on at once before it: within microseconds, on a busy machine within a second. A query that comes
+ * later is one of a workflow that has told Temporal what it did.
  */
-export const interceptors: WorkflowInterceptorsFactory = () => {
-  let last: { taskStarted: string; historyLength: number } | undefined;
-  let isAhead = false;
+const APART_MS = 3_000;
+
+/**
+ * A workflow that may have acted on events which no workflow task has taken yet is forgotten, and the query that brought them fails (ADR 32).
+ *
+ * A query that had to wait for a worker may bring such events. The SDK's core acts on them to answer and keeps what has come of it; a replay
+ * gets all events of a task together, signals first. Two orders, other commands, and the workflow could never go on.
+ */
+export const interceptors: WorkflowInterceptorsFactory = () => keepingToTasks(() => workflowInfo().unsafe.now());
+
+/** @param now Unix milliseconds of this machine's clock, not of the workflow's */
+export function keepingToTasks(now: () => number): ReturnType<WorkflowInterceptorsFactory> {
+  /** When it last acted on anything that is not in its history as done; undefined: it was read from there, and no more. */
+  let actedAtMs: number | undefined;
   return {
     internals: [
       {
         activate(input, next) {
-          const { activation } = input;
-          if (!isQueryOnly(activation)) {
-            const now = { taskStarted: timeOf(activation), historyLength: activation.historyLength ?? 0 };
-            const isOfSameTask = last?.taskStarted === now.taskStarted;
-            // Fails the task, which Temporal gives out again at once; the history takes note of it.
-            if (isAhead && !isOfSameTask) throw new Error(READ_ANEW);
-            // An activation has the time at which its workflow task was started: more history at the same time is of no task.
-            isAhead ||= isOfSameTask && (last?.historyLength ?? 0) < now.historyLength;
-            last = now;
-          }
+          const { jobs, isReplaying } = input.activation;
+          const queries = queriesOf(jobs ?? []);
+          if (queries.length < (jobs ?? []).length) actedAtMs = isReplaying === true ? undefined : now();
+          // After that it is read from its history alone, so the same question has an answer.
+          else if (queries.includes(DIRECT) && actedAtMs !== undefined && now() - actedAtMs < APART_MS)
+            throw new Error(READ_ANEW);
           next(input);
         },
       },
     ],
   };
-};
-
-function isQueryOnly({ jobs }: Activation): boolean {
-  return jobs?.every(({ queryWorkflow }) => queryWorkflow != null) ?? false;
 }
 
-function timeOf({ timestamp }: Activation): string {
-  return `${String(timestamp?.seconds ?? '')}.${String(timestamp?.nanos ?? '')}`;
+/** Their ids. */
+function queriesOf(jobs: Jobs): string[] {
+  return jobs.flatMap(({ queryWorkflow }) => (queryWorkflow == null ? [] : [queryWorkflow.queryId ?? '']));
 }

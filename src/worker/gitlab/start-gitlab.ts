@@ -1,4 +1,5 @@
 import { WorkflowNotFoundError, type Client } from '@temporalio/client';
+import { askStatus } from '../../client/ask-status.js';
 import type { Config } from '../../config/schema.js';
 import type { GitlabClient } from '../../gitlab/client.js';
 import { systemClock } from '../../gitlab/clock.js';
@@ -7,8 +8,7 @@ import { createPoller } from '../../gitlab/poller.js';
 import { createSpool } from '../../gitlab/spool.js';
 import { createTokenFile } from '../../gitlab/token-file.js';
 import { createTokenRenewal, type TokenRenewal } from '../../gitlab/token-renewal.js';
-import type { JobStatus } from '../../contracts/ci-job.js';
-import { gitlabWorkflowId, STATUS_QUERY } from '../../contracts/names.js';
+import { gitlabWorkflowId } from '../../contracts/names.js';
 import type { KeyRing } from '../../codec/key-ring.js';
 import type { CallOptions, Engine } from '../../machines/engine.js';
 import type { Store } from '../../store/store.js';
@@ -136,7 +136,7 @@ export function createGitlabIntake(deps: GitlabDeps): GitlabIntake {
 
 async function isOurs({ client, engines, logger }: GitlabDeps, workflowId: string): Promise<boolean> {
   try {
-    return isOwnReport(await client.workflow.getHandle(workflowId).query<JobStatus>(STATUS_QUERY), engines);
+    return isOwnReport(await askStatus(client.workflow.getHandle(workflowId)), engines);
   } catch (error) {
     if (error instanceof WorkflowNotFoundError) return false;
     logger.warn({ workflowId, error: String(error) }, 'A job cannot say how it stands; it is asked again');
