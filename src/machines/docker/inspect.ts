@@ -4,13 +4,17 @@ import { isNotFound } from './errors.js';
 /** For what an engine answers at once: without an answer the connection has died. */
 const ANSWER_MS = 30_000;
 
-/** @returns undefined when the container is gone @throws when the engine cannot be reached, or does not answer */
+/** Being removed, in which its files and its log go first; `dead`: that has failed half-way. */
+const GOING = ['removing', 'dead'];
+
+/** @returns undefined when the container is gone, or going @throws when the engine cannot be reached, or does not answer */
 export async function inspect(
   container: Docker.Container,
   signal?: AbortSignal,
 ): Promise<Docker.ContainerInspectInfo | undefined> {
   try {
-    return await answered((abortSignal) => container.inspect({ abortSignal }), signal);
+    const info = await answered((abortSignal) => container.inspect({ abortSignal }), signal);
+    return GOING.includes(info.State.Status) ? undefined : info;
   } catch (error) {
     if (isNotFound(error)) return undefined;
     throw error;

@@ -41,7 +41,7 @@ export async function runStep(
   for (;;) {
     signal.throwIfAborted();
     const info = await inspect(container);
-    if (info === undefined || isGoing(info)) return GONE;
+    if (info === undefined) return GONE;
     if (info.State.Running) {
       await untilStopped(container, signal);
       continue;
@@ -64,11 +64,6 @@ export async function runStep(
 }
 
 const GONE: StepExit = { kind: 'lost', reason: 'its container is gone' };
-
-/** Being removed, in which its files go first; `dead`: that has failed half-way. */
-function isGoing({ State }: Docker.ContainerInspectInfo): boolean {
-  return State.Status === 'removing' || State.Status === 'dead';
-}
 
 const WITH_ITS_MACHINE: StepExit = {
   kind: 'lost',
@@ -115,7 +110,7 @@ async function endBeforeTheFirstWord(
   if (await failedWithItsMachine(docker, info, signal)) return WITH_ITS_MACHINE;
   // Its files may not have been found because they were being removed.
   const now = await inspect(container, signal);
-  if (now === undefined || isGoing(now)) return GONE;
+  if (now === undefined) return GONE;
   const { ExitCode: exitCode, OOMKilled: oomKilled } = info.State;
   if (exitCode === REFUSED_EXIT_CODE)
     return { kind: 'lost', reason: 'its container cannot be written to; is the disk full?' };
