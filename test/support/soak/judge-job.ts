@@ -24,9 +24,15 @@ export async function brokenByKind({ planned, subject, handle, result }: SoakJob
     if (remote !== undefined)
       say('artifacts at the coordinator', remote.artifacts.filter(({ type }) => type === 'archive').length, 1);
   }
-  if (planned.kind === 'retried') say('machines', (await handle?.status())?.attempts, figures.runs);
+  if (planned.kind === 'retried')
+    say('a run for each machine', runsOnMachines((await handle?.status())?.attempts ?? 0, figures.runs), true);
   if (remote !== undefined) say('hand-overs', remote.handedOver, 1);
   return broken;
+}
+
+/** The first one may be lost before the script begins on it. */
+function runsOnMachines(machines: number, runs: number): boolean {
+  return machines === runs || machines === runs + 1;
 }
 
 /** What `show` says of a job that is over, against its result and what the coordinator was told. */

@@ -2,6 +2,8 @@
 const EXPECTED: readonly RegExp[] = [
   // The sandbox of a workflow has 5 s for a task, by a clock that goes on while the process is paused (SIGSTOP): Temporal gives it out again.
   /Script execution timed out after \d+ms/,
+  // The spool is on the store's disk, which is full or read-only: from then on the job is in Temporal's hands alone.
+  /(?:ENOSPC|EROFS).*A job could not be spooled/,
 ];
 
 const FRAME = /^\s+at .+:\d+:\d+\)?$/;
