@@ -5,6 +5,7 @@ import { Context } from '@temporalio/activity';
 import { Client, Connection, type WorkflowHandle } from '@temporalio/client';
 import { ApplicationFailure } from '@temporalio/common';
 import { DefaultLogger, NativeConnection, Runtime, Worker } from '@temporalio/worker';
+import { askStatus } from '../../src/client/ask-status.js';
 import type { Activities, Provisioned, StepResult, TracePosition } from '../../src/contracts/activities.js';
 import type { CiJobResult, JobStatus } from '../../src/contracts/ci-job.js';
 import {
@@ -14,7 +15,6 @@ import {
   metricsTaskQueue,
   poolTaskQueue,
   RESULT_UPDATE,
-  STATUS_QUERY,
 } from '../../src/contracts/names.js';
 import { startProxy } from '../support/faults/proxy.js';
 import { createTemporalServer } from '../support/temporal-server.js';
@@ -108,7 +108,7 @@ export async function startFakeWorld({ changes = {} }: { changes?: Record<string
         calls,
         names: () => calls.filter((call) => call.attempt === 1).map((call) => call.activity),
         result: () => handle.executeUpdate<CiJobResult, []>(RESULT_UPDATE),
-        status: () => handle.query<JobStatus>(STATUS_QUERY),
+        status: () => askStatus(handle),
         trace: () =>
           calls
             .filter((call) => call.attempt === 1)
