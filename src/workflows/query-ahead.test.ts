@@ -73,6 +73,16 @@ describe('a query that no workflow task brings', () => {
     expect(act(DIRECT_QUERY, AHEAD)).toBe(REFUSED);
   });
 
+  it('has none then however many goes that took', () => {
+    const { setClock, act } = workflow();
+    setClock(FIRST.startedAtMs + 40);
+    act(START, FIRST);
+    act(RESULT, AHEAD);
+    act({ resolveActivity: { status: { cancelled: {} } } }, AHEAD);
+
+    expect(act(DIRECT_QUERY, AHEAD)).toBe(REFUSED);
+  });
+
   it('has none where it may have brought those of a task that another worker never ended', () => {
     const { setClock, act } = workflow();
     act(START, { ...FIRST, isReplaying: true });

@@ -49,7 +49,8 @@ export function keepingToTasks(now: () => number): ReturnType<WorkflowIntercepto
           if (jobs?.every(({ queryWorkflow }) => queryWorkflow != null) !== true) {
             const task = taskOf(input.activation);
             // What is read from the history every worker reads so.
-            inDoubtUntilMs = isReplaying === true ? -Infinity : doubtUntil(task);
+            // A task, or what is of none, may be acted on in several goes.
+            inDoubtUntilMs = isReplaying === true ? -Infinity : Math.max(inDoubtUntilMs, doubtUntil(task));
             last = task;
           } else if (jobs.some(({ queryWorkflow }) => queryWorkflow?.queryId === DIRECT) && now() < inDoubtUntilMs) {
             throw new Error(READ_ANEW);
