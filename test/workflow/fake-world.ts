@@ -76,10 +76,9 @@ export async function startFakeWorld({ changes = {} }: { changes?: Record<string
   const jobs = new Map<string, { calls: Call[]; behaviour: Behaviour }>();
   const activities = dispatching(jobs);
   const common = { connection, maxHeartbeatThrottleInterval: 100, defaultHeartbeatThrottleInterval: 100 };
-  const forWorkflows = { ...common, taskQueue: QUEUE, workflowBundle: { codePath } };
+  const forWorkflows = { ...common, taskQueue: QUEUE, workflowBundle: { codePath }, activities };
   const workers = [
     await Worker.create({ ...forWorkflows, connection: cuttable }),
-    await Worker.create({ ...common, taskQueue: QUEUE, activities }),
     await Worker.create({ ...common, taskQueue: engineTaskQueue(QUEUE, ENGINE), activities }),
     await Worker.create({ ...common, taskQueue: poolTaskQueue(QUEUE, POOL), activities }),
     await Worker.create({ ...common, taskQueue: coordinatorTaskQueue(QUEUE), activities }),

@@ -1,8 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { isGrpcServiceError, type Client } from '@temporalio/client';
 import proto from '@temporalio/proto';
-import { askStatus } from '../../client/ask-status.js';
 import { looking } from '../../client/looking.js';
+import { STATUS_QUERY } from '../../contracts/names.js';
 
 /** An open workflow that is pinned to a version of the deployment. */
 export interface PinnedWorkflow {
@@ -120,7 +120,9 @@ export function createDeployment(client: Client, taskQueue: string): Deployment 
     },
     async answers(workflowId, withinMs) {
       try {
-        await client.withDeadline(Date.now() + withinMs, () => askStatus(client.workflow.getHandle(workflowId)));
+        await client.withDeadline(Date.now() + withinMs, () =>
+          client.workflow.getHandle(workflowId).query(STATUS_QUERY),
+        );
         return true;
       } catch (error) {
         // Any other answer is one: the workflow has just closed, or has no such query.

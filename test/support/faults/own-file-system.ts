@@ -8,7 +8,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 export interface OwnFileSystem {
   readonly directory: string;
   /** Leaves no byte free. @throws Error when it is written to all the time */
-  fill(): void;
+  fill(): Promise<void>;
   /** @throws Error when it is written to all the time */
   makeReadOnly(): Promise<void>;
   mend(): void;
@@ -36,29 +36,12 @@ export function mountFileSystem(megabytes: number): OwnFileSystem {
 
   return {
     directory,
-    fill() {
-      for (let tries = 1; ; tries++) {
+    fill: () =>
+      unlessWrittenTo(() => {
         const { bavail, bsize } = statfsSync(directory);
-        try {
-          execFileSync('fallocate', ['-l', String(bavail * bsize), join(directory, BALLAST)], { stdio: 'pipe' });
-          return;
-        } catch (error) {
-          // It was written to in between.
-          if (tries === TRIES) throw error;
-        }
-      }
-    },
-    async makeReadOnly() {
-      for (let tries = 1; ; tries++) {
-        try {
-          return remount('ro');
-        } catch (error) {
-          // A file is open for writing just now.
-          if (tries === TRIES) throw error;
-          await delay(20);
-        }
-      }
-    },
+        execFileSync('fallocate', ['-l', String(bavail * bsize), join(directory, BALLAST)], { stdio: 'pipe' });
+      }),
+    makeReadOnly: () => unlessWrittenTo(() => remount('ro')),
     mend() {
       if (readOnly) remount('rw');
       rmSync(join(directory, BALLAST), { force: true });
@@ -68,4 +51,16 @@ export function mountFileSystem(megabytes: number): OwnFileSystem {
       rmSync(directory, { recursive: true });
     },
   };
+}
+
+/** Again and again while it fails because a file is written, or open for it, just then. */
+async function unlessWrittenTo(work: () => void): Promise<void> {
+  for (let tries = 1; ; tries++) {
+    try {
+      return work();
+    } catch (error) {
+      if (tries === TRIES) throw error;
+      await delay(20);
+    }
+  }
 }

@@ -87,7 +87,7 @@ async function breakStore(
   { kind, ms }: Extract<PlannedFault, { part: 'store' }>,
 ): Promise<void> {
   if (fileSystem === undefined) return say('only root may break a store: left out');
-  if (kind === 'full') fileSystem.fill();
+  if (kind === 'full') await fileSystem.fill();
   else await fileSystem.makeReadOnly();
   await delay(ms);
   fileSystem.mend();

@@ -1,6 +1,5 @@
 import { cpSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { Client, Connection } from '@temporalio/client';
 import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';
 import { readTrace } from '../faults/examine.js';
 import type { Ground } from '../faults/ground.js';
@@ -22,8 +21,7 @@ export async function keep(
   for (const name of ['worker', 'temporal', 'prometheus'])
     cpSync(join(stack.directory, `${name}.log`), join(directory, `${name}.log`));
   writeFileSync(join(directory, 'course.log'), `${course.join('\n')}\n`);
-  const connection = await Connection.connect({ address: stack.temporalAddress });
-  const { workflow } = new Client({ connection });
+  const { workflow } = stack.client.temporal;
   for (const { subject, handle } of jobs) {
     const file = join(directory, subject.workflowId.replaceAll('/', '_'));
     writeFileSync(`${file}.trace`, await readTrace(stack, subject.workflowId));
@@ -33,6 +31,5 @@ export async function keep(
     const life: unknown = await handle?.flight().catch(String);
     writeFileSync(`${file}.json`, `${JSON.stringify(life ?? 'no workflow', null, 2)}\n`);
   }
-  await connection.close();
   return directory;
 }
