@@ -102,7 +102,8 @@ async function claimWarm(
     await docker.getContainer(warm.name).rename({ name });
     return lock;
   } catch (error) {
-    await lock.release();
+    // Else it may have its new name, and only the answer was lost: then the lock alone says whose it is.
+    if (isNotFound(error) || isConflict(error)) await lock.release();
     throw error;
   }
 }

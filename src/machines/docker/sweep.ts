@@ -4,7 +4,7 @@ import type { OpenJobs, OwnedEngineSettings, Swept } from '../engine.js';
 import type { Ages } from './ages.js';
 import { ignoringGone, messageOf } from './errors.js';
 import { listContainers, type OurContainer } from './inventory.js';
-import { LABEL_ENGINE, LABEL_HOLDER, LABEL_INSTALLATION, LABEL_ORIGIN, ownerFilter } from './names.js';
+import { LABEL_ENGINE, LABEL_HOLDER, LABEL_INSTALLATION, LABEL_ORIGIN, LABEL_SANDBOX, ownerFilter } from './names.js';
 import { releaseMachine } from './release.js';
 import { removeSandbox } from './sandbox.js';
 import { lonelySandboxes, readOwner, type SandboxOwner } from './sandbox-owner.js';
@@ -59,7 +59,7 @@ export async function sweep(
   const others = containers.filter(({ machine }) => !machines.leftovers.has(machine));
   const sandboxes = await sweepSandboxes(work, others);
   const networks = await sweepNetworks(work, containers);
-  const volumes = await sweepVolumes(work, new Set(containers.map((container) => container.volume)));
+  const volumes = await sweepVolumes(work, containers);
   await sweepPredecessors(work);
   return {
     removed,
@@ -176,8 +176,10 @@ async function sweepNetworks(
 
 async function sweepVolumes(
   { docker, settings, ages, remove }: Sweep,
-  used: ReadonlySet<string | undefined>,
+  containers: OurContainer[],
 ): Promise<Settled> {
+  const used = new Set(containers.map((container) => container.volume));
+  const lonely = new Set(lonelySandboxes(containers).map(({ id }) => id));
   const { Volumes } = await docker.listVolumes({ filters: { label: ownerFilter(settings) } });
   let unsettled = false;
   for (const volume of Volumes.filter(({ Name }) => !used.has(Name))) {
@@ -187,7 +189,9 @@ async function sweepVolumes(
     const isOver = isLock
       ? ages.isOver(`lock ${Name} ${String(Labels[LABEL_HOLDER])}`, YOUNG_MS)
       : ages.isOver(`volume ${Name}`, ABANDONED_MS, createdAtOf(volume));
-    if (isOver) await remove(Name, () => ignoringGone(docker.getVolume(Name).remove()));
+    // It alone may say whose a claimed sandbox is.
+    const isWanted = isLock && lonely.has(Labels[LABEL_SANDBOX] ?? '');
+    if (isOver && !isWanted) await remove(Name, () => ignoringGone(docker.getVolume(Name).remove()));
     else unsettled ||= isLock;
   }
   return { unsettled };
