@@ -1,6 +1,7 @@
 import { mkdtempSync, readdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { startCoordinator, type TestCoordinator } from '../../test/support/coordinator/coordinator.js';
@@ -43,8 +44,8 @@ afterEach(async () => {
 const makeDue = () => utimesSync(path, new Date(), new Date(Date.now() - 4 * LIFE_MS));
 const inFile = () => readFileSync(path, 'utf8').trim();
 
-/** Its pauses end at once, but for the last one, where it rests. */
-function start(options: { file?: TokenFile | null; looks?: number } = {}): TokenRenewal & { pauses: number[] } {
+/** Its pauses end at once, or with `pause`, but for the last one, where it rests. */
+function start(options: { file?: TokenFile | null; looks?: number; pause?: () => Promise<void> } = {}): TokenRenewal & { pauses: number[] } {
   const client = createGitlabClient({
     http: createHttp({ url: coordinator.url }),
     token: inFile,
@@ -66,6 +67,7 @@ function start(options: { file?: TokenFile | null; looks?: number } = {}): Token
         signal?.throwIfAborted();
         if (pauses.length >= (options.looks ?? 1))
           await new Promise((_, reject) => signal?.addEventListener('abort', () => reject(new Error('stopped'))));
+        await options.pause?.();
       },
     },
     wallMs: Date.now,
@@ -104,7 +106,10 @@ describe('a runner token that expires', () => {
 
   it('is renewed by one of several workers that share its file', async () => {
     makeDue();
-    const workers = Array.from({ length: 4 }, () => start({ looks: 2 }));
+    const workers: ReturnType<typeof start>[] = [];
+    // A minute later.
+    const all = () => until('the first look of all', () => workers.every(({ pauses }) => pauses.length > 0));
+    workers.push(...Array.from({ length: 4 }, () => start({ looks: 2, pause: all, file: slow(createTokenFile(path)) })));
     await Promise.all(workers.map((worker) => rest(worker, 2)));
 
     expect(inFile()).toBe(coordinator.runnerToken);
@@ -136,7 +141,8 @@ describe('a runner token that expires', () => {
   it('whose successor was lost on its way is said to be lost, with what to do', async () => {
     makeDue();
     coordinator.faults.add({ endpoint: 'reset', action: { kind: 'loseAnswer' } });
-    await rest(start());
+    const renewal = start({ looks: 2 });
+    await rest(renewal, 2);
 
     expect(inFile()).toBe(old);
     expect(lines.join()).toMatch(/error: GitLab refuses the runner token.*reset the token/);
@@ -214,6 +220,17 @@ describe('a runner token that expires', () => {
     );
   });
 });
+
+/** Time for the others to be refused. */
+function slow(file: TokenFile): TokenFile {
+  return {
+    ...file,
+    async prepare() {
+      const replacement = await file.prepare();
+      return { ...replacement, commit: (token) => delay(200).then(() => replacement.commit(token)) };
+    },
+  };
+}
 
 function clientOf(): GitlabClient {
   const client = createGitlabClient({

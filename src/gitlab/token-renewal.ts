@@ -34,7 +34,7 @@ export function createTokenRenewal(deps: RenewalDeps): TokenRenewal {
   const stopping = new AbortController();
   let running: Promise<void> = Promise.resolve();
   let isRefused = false;
-  /** Refused at the last look. */
+  /** Refused at the last look, or since. */
   let suspect: string | undefined;
 
   async function watch(): Promise<void> {
@@ -120,9 +120,10 @@ export function createTokenRenewal(deps: RenewalDeps): TokenRenewal {
   /** No new token came. Either the old one still stands, or another worker has renewed it, or the answer with the new one is lost. */
   async function explainFailure(target: TokenFile, old: string, reason: string): Promise<void> {
     const told = await client.verify({ signal: stopping.signal });
+    if ((await target.read()).token !== old) return;
     if (told.kind !== 'invalid') {
       logger.warn({ entry, reason }, 'The runner token could not be renewed now; it is tried again');
-    } else if ((await target.read()).token === old) tellRefused(reason);
+    } else suspect = old; // lost, unless the worker that was faster has it in its file by the next look
   }
 
   /** Once, until it is another. */
