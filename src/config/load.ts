@@ -3,6 +3,7 @@ import { resolve } from 'node:path';
 import { parse } from 'yaml';
 import { runningDev } from '../dev/dev-state.js';
 import { inWords, toProblems } from '../job/problems.js';
+import { readAs } from '../job/read-as.js';
 import { CONFIG_KEYS, ConfigSchema, type Config } from './schema.js';
 
 export class ConfigError extends Error {
@@ -97,7 +98,7 @@ function readYaml(path: string): unknown {
 
 /** @param where for messages */
 export function parseConfig(value: unknown, where: string, env: NodeJS.ProcessEnv = {}): Config {
-  const parsed = ConfigSchema.safeParse(value, { error: inWords });
+  const parsed = readAs(ConfigSchema, value, { error: inWords });
   if (!parsed.success) {
     const problems = toProblems(parsed.error, (path) => {
       const names = path.filter((segment) => typeof segment === 'string').join('.');

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { anyCharacter } from '../../test/support/any-text.js';
-import { parseJobObject, type JobFile } from './job-file.js';
+import { JobFileSchema, parseJobObject, type JobFile } from './job-file.js';
 import { readJobFile } from './parse-yaml.js';
 
 function jobOf(input: Record<string, unknown>): JobFile {
@@ -21,12 +21,17 @@ function fromYaml(text: string): JobFile {
   return jobOf(read.value as Record<string, unknown>);
 }
 
+const KEYS = Object.keys(JobFileSchema.shape);
+/** `length`: what a list is measured by. */
+const anyKey = fc.oneof(fc.constantFrom('length', 'name', 'paths', 'when', 'value', ...KEYS), fc.string());
+
 describe('a job', () => {
   it('never makes its reader throw, whatever it is', () => {
     fc.assert(
-      fc.property(fc.anything({ withNullPrototype: true, withBigInt: true }), (input) => {
+      fc.property(fc.anything({ key: anyKey, withNullPrototype: true, withBigInt: true }), (input) => {
         parseJobObject(input);
-        parseJobObject({ script: input, variables: input, retry: input, cache: input });
+        for (const key of KEYS)
+          expect(parseJobObject({ image: 'i', script: ['a'], [key]: input })).toHaveProperty('ok');
       }),
     );
   });

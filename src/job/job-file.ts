@@ -5,6 +5,7 @@ import { FAILURE_REASONS, type FailureReason } from '../contracts/names.js';
 import { REPORT_TYPES } from './artifact-types.js';
 import { parseDuration } from './durations.js';
 import { inWords, toProblems } from './problems.js';
+import { readAs } from './read-as.js';
 
 /**
  * The job file: the keywords and meanings of a job in `.gitlab-ci.yml`. This module runs in the workflow's sandbox too, so it
@@ -220,7 +221,7 @@ export function parseJobObject(input: unknown): ParsedJob {
   if (nesting(input, 0) > MAX_NESTING) {
     return { ok: false, problems: [{ path: '(job)', message: 'is nested too deeply' }] };
   }
-  const parsed = JobFileSchema.safeParse(input, { error: inWords });
+  const parsed = readAs(JobFileSchema, input, { error: inWords });
   if (parsed.success) return { ok: true, job: parsed.data };
   return { ok: false, problems: toProblems(parsed.error, keysAt) };
 }

@@ -1,5 +1,6 @@
 import type { JobProblem } from '../../contracts/job-input.js';
 import { toProblems } from '../../job/problems.js';
+import { readAs } from '../../job/read-as.js';
 import { JobPayloadSchema, type JobPayload } from './schema.js';
 
 export { specOfPayload, type GitlabEntryFacts } from './to-spec.js';
@@ -12,7 +13,7 @@ export type ReadJobPayload =
 
 /** @param raw the parsed JSON, whatever it is. Never throws; its time is bounded by the size of what it reads. */
 export function readJobPayload(raw: unknown): ReadJobPayload {
-  const read = JobPayloadSchema.safeParse(raw);
+  const read = readAs(JobPayloadSchema, raw);
   if (read.success) return { ok: true, payload: read.data };
   return { ok: false, ...identityOf(raw), problems: toProblems(read.error, () => []) };
 }
@@ -21,8 +22,8 @@ export function readJobPayload(raw: unknown): ReadJobPayload {
 export function identityOf(raw: unknown): { jobId?: number; token?: string } {
   const { id, token } = JobPayloadSchema.shape;
   const given: Record<string, unknown> = typeof raw === 'object' && raw !== null ? { ...raw } : {};
-  const jobId = id.safeParse(given['id']);
-  const jobToken = token.safeParse(given['token']);
+  const jobId = readAs(id, given['id']);
+  const jobToken = readAs(token, given['token']);
   return {
     ...(jobId.success ? { jobId: jobId.data } : {}),
     ...(jobToken.success ? { token: jobToken.data } : {}),

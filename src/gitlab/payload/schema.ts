@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { readAs } from '../../job/read-as.js';
 
 /**
  * GitLab's answer to a job request (gitlab-protocol section 2). Servers add fields with every release, so unknown ones are let
@@ -35,7 +36,7 @@ function list<T extends z.ZodType>(schema: T) {
 function readEach<T extends z.ZodType>(schema: T, values: unknown[], context: z.RefinementCtx): z.output<T>[] {
   const entries: z.output<T>[] = [];
   for (const [index, value] of values.entries()) {
-    const read = schema.safeParse(value);
+    const read = readAs(schema, value);
     if (!read.success) {
       for (const { path, message } of read.error.issues) {
         context.addIssue({ code: 'custom', path: [index, ...path], message });
@@ -98,7 +99,7 @@ export type PayloadImage = z.infer<typeof Image>;
 
 /** The options of an image that are ours to read; those for other executors are not. */
 export function readDockerOptions(options: Record<string, unknown>): z.infer<typeof DockerOptions> | undefined {
-  const read = DockerOptions.safeParse(options['docker'] ?? {});
+  const read = readAs(DockerOptions, options['docker'] ?? {});
   return read.success ? read.data : undefined;
 }
 

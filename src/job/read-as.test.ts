@@ -1,0 +1,35 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { z } from 'zod';
+import { readAs } from './read-as.js';
+
+const Schema = z.strictObject({ name: z.string().max(5), tags: z.array(z.string()).max(3).optional() });
+const NO_NUMBER = { length: { toString: 1, valueOf: 1 } };
+
+describe('readAs', () => {
+  it('gives what the schema gives', () => {
+    expect(readAs(Schema, { name: 'a' })).toMatchObject({ success: true, data: { name: 'a' } });
+    expect(readAs(Schema, { name: 'abcdef' })).toMatchObject({
+      error: { issues: [{ path: ['name'], code: 'too_big' }] },
+    });
+    expect(readAs(Schema, {}, { error: () => 'in words' })).toMatchObject({
+      error: { issues: [{ message: 'in words' }] },
+    });
+  });
+
+  it.each([NO_NUMBER, { name: NO_NUMBER }, { name: 'a', tags: NO_NUMBER }])(
+    'refuses %j, and does not throw',
+    (value) => {
+      expect(readAs(Schema, value).success).toBe(false);
+    },
+  );
+
+  it('never throws', () => {
+    const length = fc.record({ length: fc.anything({ withNullPrototype: true }) });
+    fc.assert(
+      fc.property(fc.oneof(length, fc.anything()), fc.oneof(length, fc.anything()), (name, tags) => {
+        expect(readAs(Schema, { name, tags })).toHaveProperty('success');
+      }),
+    );
+  });
+});
