@@ -1,27 +1,36 @@
 import { WorkflowFailedError, type Client } from '@temporalio/client';
-import { ApplicationFailure, CancelledFailure } from '@temporalio/common';
+import { ApplicationFailure, CancelledFailure, TerminatedFailure } from '@temporalio/common';
 import type { CiJobResult } from '../contracts/ci-job.js';
 
-/** The end of a workflow that has closed; one that failed never came to a status of its own. */
-export async function closedResult(temporal: Client, workflowId: string): Promise<CiJobResult> {
-  const handle = temporal.workflow.getHandle(workflowId);
+/** Of a workflow that has closed without a result of its own: what Temporal says of its end. */
+export type ForeignEnd = Pick<CiJobResult, 'state' | 'failureReason' | 'failureMessage'>;
+
+/** How a workflow that has closed came to its end. */
+export async function readEnd(
+  temporal: Client,
+  workflowId: string,
+): Promise<{ result: CiJobResult } | { end: ForeignEnd }> {
   try {
-    return (await handle.result()) as CiJobResult;
+    return { result: (await temporal.workflow.getHandle(workflowId).result()) as CiJobResult };
   } catch (error) {
     if (!(error instanceof WorkflowFailedError)) throw error;
-    const { cause } = error;
-    const canceled = cause instanceof CancelledFailure;
-    const refused = cause instanceof ApplicationFailure && cause.type === 'INVALID_JOB';
-    const reason = refused ? 'runner_unsupported' : 'runner_system_failure';
-    return {
-      workflowId,
-      state: canceled ? 'canceled' : 'failed',
-      failureReason: canceled ? 'job_canceled' : reason,
-      failureMessage: (cause ?? error).message,
-      exitCode: null,
-      allowedToFail: false,
-      metrics: 'none',
-      traceBytes: 0,
-    };
+    return { end: endOf(error.cause ?? error) };
   }
+}
+
+function endOf(cause: Error): ForeignEnd {
+  if (cause instanceof CancelledFailure)
+    return { state: 'canceled', failureReason: 'job_canceled', failureMessage: cause.message };
+  if (cause instanceof TerminatedFailure)
+    return {
+      state: 'canceled',
+      failureReason: 'job_canceled',
+      failureMessage: `its workflow was terminated from outside (${cause.message})`,
+    };
+  const refused = cause instanceof ApplicationFailure && cause.type === 'INVALID_JOB';
+  return {
+    state: 'failed',
+    failureReason: refused ? 'runner_unsupported' : 'runner_system_failure',
+    failureMessage: cause.message,
+  };
 }

@@ -8,9 +8,9 @@ import {
 } from '@temporalio/client';
 import type { PayloadCodec } from '@temporalio/common';
 import type { CiJobResult, JobStatus } from '../contracts/ci-job.js';
-import { RELEASE_SIGNAL, RESULT_UPDATE } from '../contracts/names.js';
+import { isFinalJobState, RELEASE_SIGNAL, RESULT_UPDATE } from '../contracts/names.js';
 import type { Store } from '../store/store.js';
-import { closedResult } from './closed-result.js';
+import { readEnd } from './closed-result.js';
 import { readStatus } from './job-status.js';
 import { statusAfterReplay } from './replayed.js';
 import { readFlight, type JobFlight } from './life/job-flight.js';
@@ -62,6 +62,16 @@ export function createJobHandle(deps: JobHandleDeps, workflowId: string): JobHan
     );
   }
 
+  async function resultOfClosed(): Promise<CiJobResult> {
+    const closed = await guarded(() => readEnd(temporal, workflowId), address);
+    if ('result' in closed) return closed.result;
+    // A canceled workflow brings no result.
+    const status = await readStatus(deps, workflowId);
+    const { failureReason, failureMessage, exitCode, allowedToFail, metrics, traceBytes } = status;
+    const state = isFinalJobState(status.state) ? status.state : closed.end.state;
+    return { workflowId, state, failureReason, failureMessage, exitCode, allowedToFail, metrics, traceBytes };
+  }
+
   async function readNow(): Promise<JobStatus> {
     const status = await readStatus(deps, workflowId);
     return await statusWhileWaiting(deps, await statusAfterReplay(store, status));
@@ -74,7 +84,7 @@ export function createJobHandle(deps: JobHandleDeps, workflowId: string): JobHan
       for (;;) {
         const decided = await askForResult(temporal, workflowId, updateId);
         if (decided !== undefined) return decided;
-        if (await isClosed()) return await closedResult(temporal, workflowId);
+        if (await isClosed()) return await resultOfClosed();
       }
     },
     trace: ({ follow = true, signal } = {}) =>

@@ -1,5 +1,12 @@
 import { type Client, type WorkflowExecutionInfo } from '@temporalio/client';
-import { CI_JOB_WORKFLOW, shortJobId, type JobState, type MetricsState } from '../contracts/names.js';
+import {
+  CI_JOB_WORKFLOW,
+  isFinalJobState,
+  JOB_STATES,
+  shortJobId,
+  type JobState,
+  type MetricsState,
+} from '../contracts/names.js';
 import { isSealed, looking } from './looking.js';
 
 export interface JobFilter {
@@ -41,7 +48,7 @@ export const NAME_MEMO = 'name';
 export function toListQuery(filter: JobFilter): string {
   return [
     `WorkflowType = '${CI_JOB_WORKFLOW}'`,
-    ...clause('HoldfastJobState', filter.state),
+    ...stateClause(filter.state),
     ...metricsClause(filter.metrics),
     ...clause('HoldfastFlags', filter.flag),
     ...clause('HoldfastProject', filter.project),
@@ -53,7 +60,24 @@ export function toListQuery(filter: JobFilter): string {
 function metricsClause(wanted: MetricsState | undefined): string[] {
   return wanted === 'uploaded' || wanted === 'stored'
     ? [`HoldfastMetrics IN (${quoted(wanted)}, 'failed')`]
-    : clause('HoldfastMetrics', wanted);
+    : [...clause('HoldfastMetrics', wanted), ...(wanted === 'pending' ? [OPEN] : [])];
+}
+
+const OPEN = "ExecutionStatus = 'Running'";
+/** How workflows close whose jobs never came to say that they ended so. */
+const CLOSED = { canceled: "'Terminated', 'Canceled'", failed: "'Failed', 'TimedOut'" };
+const UNDECIDED = JOB_STATES.filter((state) => !isFinalJobState(state)).map(quoted);
+
+/** The state that is shown, which is not always what the workflow came to say (`stateOf`). */
+function stateClause(wanted: JobState | undefined): string[] {
+  if (wanted === undefined) return [];
+  const [told = ''] = clause('HoldfastJobState', wanted);
+  if (wanted === 'success') return [told];
+  // Who started it without us has said nothing yet.
+  if (wanted === 'pending') return [`(${told} OR HoldfastJobState IS NULL)`, OPEN];
+  if (wanted !== 'canceled' && wanted !== 'failed') return [told, OPEN];
+  const undecided = `(HoldfastJobState IN (${UNDECIDED.join(', ')}) OR HoldfastJobState IS NULL)`;
+  return [`(${told} OR (ExecutionStatus IN (${CLOSED[wanted]}) AND ${undecided}))`];
 }
 
 /** Jobs in one answer of Temporal. */
@@ -118,23 +142,29 @@ export function toSummary(info: ExecutionFacts): JobSummary {
     workflowId: info.workflowId,
     name: typeof name === 'string' ? name : null,
     ...(isSealed(name) ? { unknownKey: name.sealedWith } : {}),
-    state: stateOf(info, text('HoldfastJobState')),
+    state: stateOf(info, text('HoldfastJobState') as JobState | null),
     failureReason: text('HoldfastFailureReason'),
     project: text('HoldfastProject'),
     pool: text('HoldfastPool'),
     machine: text('HoldfastMachine'),
-    metrics: text('HoldfastMetrics') as MetricsState | null,
+    metrics: metricsOf(info, text('HoldfastMetrics') as MetricsState | null),
     flags: (attributes['HoldfastFlags'] ?? []).map(String),
     queuedAt: info.startTime.toISOString(),
     finishedAt: info.closeTime?.toISOString() ?? null,
   };
 }
 
-/** A workflow that was terminated, or refused its input, never came to say its state. */
-function stateOf(info: ExecutionFacts, told: string | null): JobState {
+/** A workflow that was terminated, or refused its input, never came to say how its job ended. */
+function stateOf(info: ExecutionFacts, told: JobState | null): JobState {
+  if (told !== null && isFinalJobState(told)) return told;
   if (info.status.name === 'TERMINATED' || info.status.name === 'CANCELLED') return 'canceled';
   if (info.status.name === 'FAILED' || info.status.name === 'TIMED_OUT') return 'failed';
-  return (told as JobState | null) ?? 'pending';
+  return told ?? 'pending';
+}
+
+/** They are collected by the job's own workflow: when that is closed, they never come. */
+function metricsOf(info: ExecutionFacts, told: MetricsState | null): MetricsState | null {
+  return told === 'pending' && info.status.name !== 'RUNNING' ? 'none' : told;
 }
 
 function clause(attribute: string, value: string | undefined): string[] {

@@ -1,16 +1,20 @@
 import { WorkflowNotFoundError, type Client } from '@temporalio/client';
-import type { CiJobResult, JobStatus } from '../contracts/ci-job.js';
+import type { JobStatus } from '../contracts/ci-job.js';
 import { CI_JOB_WORKFLOW, DEFAULT_POOL } from '../contracts/names.js';
 import { jobKeys } from '../store/keys.js';
 import type { Store } from '../store/store.js';
 import { askStatus } from './ask-status.js';
-import { closedResult } from './closed-result.js';
+import { readEnd, type ForeignEnd } from './closed-result.js';
+import { isCutShort, statusOfCutShort } from './cut-short.js';
 import { JobNotFoundError } from './errors.js';
 import { toSummary, type JobSummary } from './job-list.js';
 import { looking } from './looking.js';
 import { guarded } from './reach.js';
 
 const STATUS_TIMEOUT_MS = 5_000;
+
+/** Names of Temporal's. */
+const ENDED_FROM_OUTSIDE = ['FAILED', 'TERMINATED', 'TIMED_OUT'];
 
 /** A closed job is in the store, too: its version's last worker may be gone for good. */
 const CLOSED_STATUS_TIMEOUT_MS = 1_500;
@@ -36,32 +40,40 @@ export async function readStatus(sources: StatusSources, workflowId: string): Pr
       : error;
   });
   if (description.type !== CI_JOB_WORKFLOW) throw new JobNotFoundError(`There is no job ${workflowId}`);
-  try {
-    const patienceMs = description.status.name === 'RUNNING' ? STATUS_TIMEOUT_MS : CLOSED_STATUS_TIMEOUT_MS;
-    return await within(patienceMs, () => askStatus(workflow));
-  } catch {
-    // No worker to answer, or a job that never came to a status: what Temporal itself knows.
-    const summary = toSummary(description);
-    const kept = await readKeptStatus(store, workflowId);
-    if (kept !== undefined) return { ...kept, metrics: summary.metrics ?? kept.metrics };
-    if (description.status.name !== 'FAILED') return statusFromSummary(summary);
-    return statusOfFailed(summary, await guarded(() => closedResult(temporal, workflowId), address));
-  }
+  const summary = toSummary(description);
+  const isOpen = description.status.name === 'RUNNING';
+  const told = await within(isOpen ? STATUS_TIMEOUT_MS : CLOSED_STATUS_TIMEOUT_MS, () => askStatus(workflow)).catch(
+    () => readKeptStatus(store, workflowId, summary),
+  );
+  // It has come to its own end, or will.
+  if (!ENDED_FROM_OUTSIDE.includes(description.status.name)) return told ?? statusFromSummary(summary);
+  if (told !== undefined && !isCutShort(told)) return told;
+  const closed = await guarded(() => readEnd(temporal, workflowId), address);
+  if (!('end' in closed)) return told ?? statusFromSummary(summary);
+  if (told === undefined) return statusOfEnd(summary, closed.end);
+  const traceBytes = (await store.size(jobKeys.trace(workflowId)).catch(() => undefined)) ?? told.traceBytes;
+  return statusOfCutShort(told, { end: closed.end, closedAt: summary.finishedAt, traceBytes });
 }
 
 /** As it was when the final status was decided; only the metrics may have changed since. */
-async function readKeptStatus(store: Store, workflowId: string): Promise<JobStatus | undefined> {
+async function readKeptStatus(
+  store: Store,
+  workflowId: string,
+  { metrics }: JobSummary,
+): Promise<JobStatus | undefined> {
   const kept = await store.read(jobKeys.status(workflowId)).catch(() => undefined);
-  return kept === undefined ? undefined : (JSON.parse(kept.toString('utf8')) as JobStatus);
+  if (kept === undefined) return undefined;
+  const status = JSON.parse(kept.toString('utf8')) as JobStatus;
+  return { ...status, metrics: metrics ?? status.metrics };
 }
 
-function statusOfFailed(summary: JobSummary, { failureReason, failureMessage }: CiJobResult): JobStatus {
-  const refused = failureReason === 'runner_unsupported';
+/** It never came to say anything of itself, or nobody is left who could ask it. */
+function statusOfEnd(summary: JobSummary, end: ForeignEnd): JobStatus {
+  const refused = end.failureReason === 'runner_unsupported';
   return {
     ...statusFromSummary(summary),
-    summary: refused ? 'The job was refused before anything was made.' : 'The workflow failed.',
-    failureReason,
-    failureMessage,
+    ...end,
+    summary: refused ? 'The job was refused before anything was made.' : 'Its workflow did not come to its own end.',
   };
 }
 

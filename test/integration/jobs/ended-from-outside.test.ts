@@ -1,0 +1,89 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { JobHandle } from '../../../src/client.js';
+import type { JobState } from '../../../src/contracts/names.js';
+import { jobKeys } from '../../../src/store/keys.js';
+import { until } from '../../support/processes.js';
+import { startStack, TEST_IMAGE, type Stack } from '../../support/stack.js';
+
+let stack: Stack;
+
+beforeAll(async () => {
+  stack = await startStack();
+});
+
+afterAll(() => stack.close());
+
+/** A job whose script has printed something. */
+async function running(): Promise<JobHandle> {
+  const handle = await stack.client.startJob({ image: TEST_IMAGE, script: ['echo ready', 'sleep 300'] });
+  const stop = new AbortController();
+  let trace = '';
+  for await (const chunk of handle.trace({ signal: stop.signal })) {
+    trace += chunk.toString();
+    if (trace.includes('\nready\n')) break;
+  }
+  stop.abort();
+  return handle;
+}
+
+async function listed(handle: JobHandle): Promise<JobState[]> {
+  const states: JobState[] = [];
+  for (const state of ['pending', 'preparing', 'running', 'finishing', 'success', 'failed', 'canceled'] as const) {
+    const jobs = await stack.client.listJobs({ state });
+    states.push(...jobs.filter(({ workflowId }) => workflowId === handle.workflowId).map((job) => job.state));
+  }
+  return states;
+}
+
+function closed(handle: JobHandle): Promise<void> {
+  const workflow = stack.client.temporal.workflow.getHandle(handle.workflowId);
+  return until('a closed workflow', async () => (await workflow.describe()).status.name !== 'RUNNING');
+}
+
+describe('a job whose workflow is closed', () => {
+  it('after it was canceled gives the result that it gave before', async () => {
+    const handle = await running();
+    await handle.cancel();
+    const result = await handle.result();
+    await closed(handle);
+
+    const again = await (await stack.client.job(handle.workflowId)).result();
+
+    expect(result).toMatchObject({ state: 'canceled', failureReason: 'job_canceled' });
+    expect(again).toEqual({ ...result, metrics: (await handle.status()).metrics });
+    expect(await listed(handle)).toEqual(['canceled']);
+  });
+
+  it('because somebody terminated it is told as over, by everything', async () => {
+    const handle = await running();
+    await until('its place in the list', async () => (await listed(handle)).includes('running'));
+    await stack.client.temporal.workflow.getHandle(handle.workflowId).terminate('by hand');
+
+    const status = await handle.status();
+    const result = await handle.result();
+    await until('its new place in the list', async () => !(await listed(handle)).includes('running'));
+
+    const size = await stack.client.store.size(jobKeys.trace(handle.workflowId));
+    expect(status).toMatchObject({
+      state: 'canceled',
+      failureReason: 'job_canceled',
+      summary: expect.stringContaining('terminated from outside (by hand)') as string,
+      metrics: 'none',
+      finishedAt: expect.stringMatching(/^2/) as string,
+      steps: [{ name: 'step_script', state: 'canceled' }],
+      traceBytes: size,
+    });
+    expect(result).toEqual({
+      workflowId: handle.workflowId,
+      state: 'canceled',
+      failureReason: 'job_canceled',
+      failureMessage: status.failureMessage,
+      exitCode: null,
+      allowedToFail: false,
+      metrics: 'none',
+      traceBytes: size,
+    });
+    expect(await listed(handle)).toEqual(['canceled']);
+    expect((await stack.client.listJobs({ metrics: 'pending' })).map(({ id }) => id)).not.toContain(handle.id);
+  });
+});
