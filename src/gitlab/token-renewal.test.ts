@@ -45,7 +45,9 @@ const makeDue = () => utimesSync(path, new Date(), new Date(Date.now() - 4 * LIF
 const inFile = () => readFileSync(path, 'utf8').trim();
 
 /** Its pauses end at once, or with `pause`, but for the last one, where it rests. */
-function start(options: { file?: TokenFile | null; looks?: number; pause?: () => Promise<void> } = {}): TokenRenewal & { pauses: number[] } {
+function start(
+  options: { file?: TokenFile | null; looks?: number; pause?: () => Promise<void> } = {},
+): TokenRenewal & { pauses: number[] } {
   const client = createGitlabClient({
     http: createHttp({ url: coordinator.url }),
     token: inFile,
@@ -109,7 +111,9 @@ describe('a runner token that expires', () => {
     const workers: ReturnType<typeof start>[] = [];
     // A minute later.
     const all = () => until('the first look of all', () => workers.every(({ pauses }) => pauses.length > 0));
-    workers.push(...Array.from({ length: 4 }, () => start({ looks: 2, pause: all, file: slow(createTokenFile(path)) })));
+    workers.push(
+      ...Array.from({ length: 4 }, () => start({ looks: 2, pause: all, file: slow(createTokenFile(path)) })),
+    );
     await Promise.all(workers.map((worker) => rest(worker, 2)));
 
     expect(inFile()).toBe(coordinator.runnerToken);

@@ -99,7 +99,10 @@ describe('warm sandboxes', () => {
     open = false;
 
     expect((await look()).toSorted()).toEqual(
-      named.filter((one) => [id, untold.id].includes(one.id)).map(({ name }) => name).toSorted(),
+      named
+        .filter((one) => [id, untold.id].includes(one.id))
+        .map(({ name }) => name)
+        .toSorted(),
     );
     expect(await look()).toEqual([expect.stringMatching(/-lock$/), expect.stringMatching(/-lock$/)]);
   });

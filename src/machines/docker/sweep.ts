@@ -174,10 +174,7 @@ async function sweepNetworks(
   return { unsettled };
 }
 
-async function sweepVolumes(
-  { docker, settings, ages, remove }: Sweep,
-  containers: OurContainer[],
-): Promise<Settled> {
+async function sweepVolumes({ docker, settings, ages, remove }: Sweep, containers: OurContainer[]): Promise<Settled> {
   const used = new Set(containers.map((container) => container.volume));
   const lonely = new Set(lonelySandboxes(containers).map(({ id }) => id));
   const { Volumes } = await docker.listVolumes({ filters: { label: ownerFilter(settings) } });
