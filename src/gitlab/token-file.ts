@@ -12,6 +12,8 @@ export interface TokenFile {
    * @throws when it cannot
    */
   prepare(): Promise<Replacement>;
+  /** Whether a worker, this one or another, has prepared to replace it, and may be about to. */
+  isBeingReplaced(): Promise<boolean>;
   /** Puts in its place a token that a worker has written and then died. @returns whether there was one */
   recover(): Promise<boolean>;
 }
@@ -26,7 +28,7 @@ export interface Replacement {
 const RESERVED_BYTES = 4096;
 /** A file with a token in it ends so; one that only has its space does not. */
 const COMPLETE = /^(\S{8,})\n$/;
-/** What a worker that lives still needs is younger: GitLab is waited for three minutes. */
+/** What a worker that lives still needs is younger: GitLab is waited for three minutes; of a disk that fails it speaks by itself. */
 const ABANDONED_MS = 10 * 60_000;
 
 export function createTokenFile(given: string): TokenFile {
@@ -72,14 +74,16 @@ export function createTokenFile(given: string): TokenFile {
       };
     },
 
+    async isBeingReplaced() {
+      const found = await Promise.all((await replacementsOf(await realpath(given))).map(readWithTime));
+      return found.some((one) => one !== undefined && Date.now() - one.mtimeMs <= ABANDONED_MS);
+    },
+
     async recover() {
       const path = await realpath(given);
-      const directory = dirname(path);
       const placed = await stat(path);
       let recovered = false;
-      const ours = new RegExp(`^${escapeRegExp(basename(path))}\\.[0-9a-f]{8}\\.new$`);
-      for (const name of (await readdir(directory)).filter((each) => ours.test(each))) {
-        const temporary = join(directory, name);
+      for (const temporary of await replacementsOf(path)) {
         const found = await readWithTime(temporary);
         if (found === undefined) continue;
         // One that is older than what stands there was replaced by a person.
@@ -93,6 +97,13 @@ export function createTokenFile(given: string): TokenFile {
       return recovered;
     },
   };
+}
+
+/** Files that are to take a token file's place. */
+async function replacementsOf(path: string): Promise<string[]> {
+  const directory = dirname(path);
+  const ours = new RegExp(`^${escapeRegExp(basename(path))}\\.[0-9a-f]{8}\\.new$`);
+  return (await readdir(directory)).filter((name) => ours.test(name)).map((name) => join(directory, name));
 }
 
 /** @returns undefined when it is gone by now */

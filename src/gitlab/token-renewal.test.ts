@@ -69,7 +69,6 @@ function start(
         signal?.throwIfAborted();
         if (pauses.length >= (options.looks ?? 1))
           await new Promise((_, reject) => signal?.addEventListener('abort', () => reject(new Error('stopped'))));
-        await options.pause?.();
       },
     },
     wallMs: Date.now,
@@ -108,13 +107,8 @@ describe('a runner token that expires', () => {
 
   it('is renewed by one of several workers that share its file', async () => {
     makeDue();
-    const workers: ReturnType<typeof start>[] = [];
-    // A minute later.
-    const all = () => until('the first look of all', () => workers.every(({ pauses }) => pauses.length > 0));
-    workers.push(
-      ...Array.from({ length: 4 }, () => start({ looks: 2, pause: all, file: slow(createTokenFile(path)) })),
-    );
-    await Promise.all(workers.map((worker) => rest(worker, 2)));
+    const workers = Array.from({ length: 4 }, () => start({ looks: 20, file: slow(createTokenFile(path)) }));
+    await Promise.all(workers.map((worker) => rest(worker, 20)));
 
     expect(inFile()).toBe(coordinator.runnerToken);
     expect(readdirSync(directory)).toEqual(['token']);
@@ -145,8 +139,7 @@ describe('a runner token that expires', () => {
   it('whose successor was lost on its way is said to be lost, with what to do', async () => {
     makeDue();
     coordinator.faults.add({ endpoint: 'reset', action: { kind: 'loseAnswer' } });
-    const renewal = start({ looks: 2 });
-    await rest(renewal, 2);
+    await rest(start());
 
     expect(inFile()).toBe(old);
     expect(lines.join()).toMatch(/error: GitLab refuses the runner token.*reset the token/);
@@ -197,8 +190,13 @@ describe('a runner token that expires', () => {
 
   it('that was renewed for a worker that died before the answer is said to be lost, once, until another is in its file', async () => {
     const lost = await clientOf().resetToken(old);
-    const renewal = start({ looks: 3 });
-    await rest(renewal, 3);
+    // What that one had prepared. For ten minutes it might live.
+    writeFileSync(`${path}.0123abcd.new`, ' ');
+    await rest(start({ looks: 3 }), 3);
+    expect(lines).toEqual([]);
+    utimesSync(`${path}.0123abcd.new`, new Date(), new Date(Date.now() - 11 * 60_000));
+
+    await rest(start({ looks: 3 }), 3);
     const said = () => lines.filter((line) => line.startsWith('error: GitLab refuses the runner token'));
 
     expect(lost.kind).toBe('renewed');

@@ -34,8 +34,6 @@ export function createTokenRenewal(deps: RenewalDeps): TokenRenewal {
   const stopping = new AbortController();
   let running: Promise<void> = Promise.resolve();
   let isRefused = false;
-  /** Refused at the last look, or since. */
-  let suspect: string | undefined;
 
   async function watch(): Promise<void> {
     while (!stopping.signal.aborted) {
@@ -60,14 +58,9 @@ export function createTokenRenewal(deps: RenewalDeps): TokenRenewal {
     const held = await file?.read();
     const told = await client.verify({ signal: stopping.signal });
     // The poller speaks of a GitLab that is away. A worker that died while it asked for another token has said nothing of that.
-    if (told.kind === 'invalid' && held !== undefined) {
-      // At the second look, since another worker may be about to put the new one there.
-      if (suspect === held.token) tellRefused(told.reason);
-      suspect = held.token;
-    }
+    if (told.kind === 'invalid') await tellIfLost(held?.token, told.reason);
     if (told.kind !== 'valid') return RETRY_MS;
     isRefused = false;
-    suspect = undefined;
     const endMs = told.expiresAt === null ? Number.NaN : Date.parse(told.expiresAt);
     if (Number.isNaN(endMs)) return LOOK_MS;
     const nowMs = told.serverTimeMs ?? deps.wallMs();
@@ -120,14 +113,16 @@ export function createTokenRenewal(deps: RenewalDeps): TokenRenewal {
   /** No new token came. Either the old one still stands, or another worker has renewed it, or the answer with the new one is lost. */
   async function explainFailure(target: TokenFile, old: string, reason: string): Promise<void> {
     const told = await client.verify({ signal: stopping.signal });
-    if ((await target.read()).token !== old) return;
-    if (told.kind !== 'invalid') {
+    if (told.kind === 'invalid') {
+      await tellIfLost(old, reason);
+    } else if ((await target.read()).token === old)
       logger.warn({ entry, reason }, 'The runner token could not be renewed now; it is tried again');
-    } else suspect = old; // lost, unless the worker that was faster has it in its file by the next look
   }
 
-  /** Once, until it is another. */
-  function tellRefused(reason: string): void {
+  /** No other token is in its place, nor will be: one of several workers may have the new one, and not have written it yet. */
+  async function tellIfLost(refused: string | undefined, reason: string): Promise<void> {
+    if (file === undefined || (await file.isBeingReplaced()) || (await file.read()).token !== refused) return;
+    // Once, until it is another.
     if (!isRefused) logger.error({ entry, reason }, `GitLab refuses the runner token. ${LOST_TOKEN}`);
     isRefused = true;
   }
