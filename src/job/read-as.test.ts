@@ -24,7 +24,20 @@ describe('readAs', () => {
     },
   );
 
-  it('never throws', () => {
+  it('says where', () => {
+    expect(readAs(Schema, { name: 'a', tags: NO_NUMBER })).toMatchObject({ error: { issues: [{ path: ['tags'] }] } });
+    let deep: unknown = NO_NUMBER;
+    for (let level = 0; level < 20_000; level++) deep = [deep];
+    expect(readAs(Schema, { name: NO_NUMBER, deep })).toMatchObject({ success: false });
+  });
+
+  it('lets through what is our own mistake', () => {
+    const broken = z.string().transform(() => (undefined as unknown as string[]).length);
+
+    expect(() => readAs(broken, 'a')).toThrow(TypeError);
+  });
+
+  it('never throws for what it is given', () => {
     const length = fc.record({ length: fc.anything({ withNullPrototype: true }) });
     fc.assert(
       fc.property(fc.oneof(length, fc.anything()), fc.oneof(length, fc.anything()), (name, tags) => {
