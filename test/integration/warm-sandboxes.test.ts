@@ -5,6 +5,8 @@ import type { OwnedEngineSettings } from '../../src/machines/engine.js';
 import { createAges } from '../../src/machines/docker/ages.js';
 import { createDockerClient } from '../../src/machines/docker/client.js';
 import { listContainers } from '../../src/machines/docker/inventory.js';
+import { LABEL_JOB, LABEL_MACHINE } from '../../src/contracts/names.js';
+import { LABEL_SANDBOX, ownerLabels } from '../../src/machines/docker/names.js';
 import { claimSandbox, dropWarm, keepWarm, removeSandbox, type Sandbox } from '../../src/machines/docker/sandbox.js';
 import { sweep } from '../../src/machines/docker/sweep.js';
 import { ensureTestImage, TEST_IMAGE } from '../support/stack.js';
@@ -29,20 +31,45 @@ function claim(machine: string, on = docker): Promise<Sandbox> {
   return claimSandbox(on, settings, { job: `job/${machine}`, machine }, undefined);
 }
 
-/** The engine does it, and the connection ends before it can say so. */
-function loses(call: 'rename'): typeof docker {
-  const lossy = createDockerClient({ host: HOST });
-  const getContainer = lossy.getContainer.bind(lossy);
-  lossy.getContainer = (id) => {
+interface Lossy {
+  client: typeof docker;
+  /** Of the last call that was lost. */
+  done(): Promise<unknown>;
+}
+
+/** The connection ends before the engine can say that it has renamed something. */
+function lossy(when: 'done' | 'not yet'): Lossy {
+  const client = createDockerClient({ host: HOST });
+  const getContainer = client.getContainer.bind(client);
+  let done = (): Promise<unknown> => Promise.resolve();
+  client.getContainer = (id) => {
     const container = getContainer(id);
-    const done = container[call].bind(container) as (options: { name: string }) => Promise<unknown>;
-    container[call] = async (options: { name: string }) => {
-      await done(options);
+    const rename = container.rename.bind(container) as (options: { name: string }) => Promise<unknown>;
+    container.rename = async (options: { name: string }) => {
+      if (when === 'done') await rename(options);
+      else done = () => rename(options);
       throw new Error('lost');
     };
     return container;
   };
-  return lossy;
+  return { client, done: () => done() };
+}
+
+/** The rest of a machine. */
+async function join(sandbox: Sandbox, machine: string): Promise<void> {
+  const labels = { [LABEL_JOB]: `job/${machine}`, [LABEL_MACHINE]: machine, [LABEL_SANDBOX]: sandbox.id };
+  await docker.createContainer({ Image: TEST_IMAGE, Cmd: ['true'], Labels: { ...ownerLabels(settings), ...labels } });
+}
+
+/** Of a worker, a minute after the other. */
+function sweeps(isOpen: () => boolean): () => Promise<string[]> {
+  let nowMs = 0;
+  const jobs = { isOpen: () => Promise.resolve(isOpen()), isPast: () => Promise.resolve(false) };
+  const ages = createAges({ wall: () => 0, steady: () => nowMs });
+  return async () => {
+    nowMs += 60_000;
+    return (await sweep(docker, settings, jobs, ages, NEVER)).removed;
+  };
 }
 
 describe('warm sandboxes', () => {
@@ -80,18 +107,12 @@ describe('warm sandboxes', () => {
 
   it('whose claimer died, or was not told that it has one, are swept when their job is over, and not before', async () => {
     let open = true;
-    let nowMs = 0;
-    const jobs = { isOpen: () => Promise.resolve(open), isPast: () => Promise.resolve(false) };
-    const ages = createAges({ wall: () => 0, steady: () => nowMs });
-    const look = async () => {
-      nowMs += 60_000;
-      return (await sweep(docker, settings, jobs, ages, NEVER)).removed;
-    };
+    const look = sweeps(() => open);
     await keepWarm(docker, settings, NEVER);
     // What the tests before have left.
     for (let looks = 0; looks < 5; looks++) await look();
     const { id } = await claim('m-over');
-    await expect(claim('m-untold', loses('rename'))).rejects.toThrow('lost');
+    await expect(claim('m-untold', lossy('done').client)).rejects.toThrow('lost');
 
     for (let looks = 0; looks < 5; looks++) expect(await look()).toEqual([]);
     const named = await listContainers(docker, settings);
@@ -105,6 +126,28 @@ describe('warm sandboxes', () => {
         .toSorted(),
     );
     expect(await look()).toEqual([expect.stringMatching(/-lock$/), expect.stringMatching(/-lock$/)]);
+  });
+
+  it('that the engine gives a job too late, which has another by then, are swept while it runs', async () => {
+    const look = sweeps(() => true);
+    await keepWarm(docker, settings, NEVER);
+    for (let looks = 0; looks < 5; looks++) await look();
+    const { client, done } = lossy('not yet');
+    const first = await claim('m-first');
+    await first.settle();
+    await expect(claim('m-late', client)).rejects.toThrow('lost');
+    await removeSandbox(docker, first.id, first.volume);
+    const sandbox = await claim('m-late');
+    await sandbox.settle();
+    await join(sandbox, 'm-late');
+    await done();
+    const inSlots = (await listContainers(docker, settings)).filter(({ slot }) => slot !== undefined);
+
+    expect(await look()).toEqual([]);
+    expect(await look()).toEqual([inSlots.find(({ id }) => id !== sandbox.id)?.name]);
+    expect(await look()).toEqual([expect.stringMatching(/-lock$/)]);
+    expect(await look()).toEqual([]);
+    expect((await listContainers(docker, settings)).map(({ id }) => id)).toContain(sandbox.id);
   });
 
   it('that are claimed while a worker that stops takes the warm ones away are not taken away', async () => {

@@ -103,7 +103,7 @@ async function claimWarm(
     return lock;
   } catch (error) {
     // Else it may have its new name, and only the answer was lost: then the lock alone says whose it is.
-    if (isNotFound(error) || isConflict(error)) await lock.release();
+    if (owner === undefined || isNotFound(error) || isConflict(error)) await lock.release();
     throw error;
   }
 }

@@ -16,6 +16,7 @@ interface Fake {
   running: boolean;
   /** With its files, which go first. */
   removing?: boolean;
+  oomKilled?: boolean;
   exitCode: number;
   /** By step and name. */
   files: Map<string, string>;
@@ -52,7 +53,7 @@ function containerOf(
         State: {
           Running: state.running,
           Status: statusOf(state),
-          OOMKilled: false,
+          OOMKilled: state.oomKilled === true,
           Error: '',
           ExitCode: state.exitCode,
           StartedAt: state.startedAt,
@@ -254,6 +255,16 @@ describe('a step that ends as its machine does', () => {
     const container = containerOf(ended('1'), { start: () => expect.unreachable() });
 
     expect(await run(container, STEP, sandbox)).toMatchObject({ kind });
+  });
+
+  it.each([
+    ['was ending', stopped('2026-01-01T00:01:00.4Z'), { kind: 'lost' }],
+    ['is whole', stateOf({ Running: true }), { kind: 'exited', exitCode: 137, oomKilled: true }],
+  ])('and had lost a process for want of memory: its machine %s', async (_how, sandbox, fate) => {
+    const state = fake({ startedAt: 'then', oomKilled: true, files: new Map([['step_script/started', '']]) });
+    const container = containerOf(state, { start: () => expect.unreachable() });
+
+    expect(await run(container, STEP, sandbox)).toMatchObject(fate);
   });
 
   it('has succeeded where it has', async () => {

@@ -18,7 +18,7 @@ import { fenceFiles, REFUSED_EXIT_CODE, stepFiles, stopFiles } from './wrapper.j
  * | running | – | wait until it stops, look again |
  * | stopped | exit | that is the result; but lost where it failed as its machine was ending |
  * | stopped | stop asked for | stopped |
- * | stopped | started, no exit | out of memory, or killed from outside: lost; but look again if it was started meanwhile |
+ * | stopped | started, no exit | out of memory, unless its machine was ending; or killed from outside: lost; but look again if it was started meanwhile |
  * | stopped | none | name the step, start the container, look again |
  * | stopped, and was started for it | none | killed from outside: lost; by itself: nothing of ours can run in it, the image's mistake |
  * | never started | not looked at: the fence does | as for none |
@@ -53,7 +53,7 @@ export async function runStep(
       if (markers.started) {
         // Another attempt may have started it between the two looks, at the container and at its files.
         if (await wasStartedSince(container, info)) continue;
-        return exitOf(info, markers);
+        return await resultOf(docker, info, markers, signal);
       }
       if (await wasStartedFor(container, step, info, markers))
         return await endBeforeTheFirstWord(docker, container, info, signal);
@@ -76,8 +76,9 @@ async function resultOf(
   markers: StepMarkers,
   signal: AbortSignal,
 ): Promise<StepExit> {
-  const failed = markers.exitCode !== 0 && !markers.stopRequested;
-  return failed && (await failedWithItsMachine(docker, info, signal)) ? WITH_ITS_MACHINE : exitOf(info, markers);
+  const exit = exitOf(info, markers);
+  const failed = exit.kind === 'exited' && exit.exitCode !== 0;
+  return failed && (await failedWithItsMachine(docker, info, signal)) ? WITH_ITS_MACHINE : exit;
 }
 
 async function wasStartedSince(container: Docker.Container, { State }: Docker.ContainerInspectInfo): Promise<boolean> {

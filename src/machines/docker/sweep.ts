@@ -122,9 +122,15 @@ async function sweepSandboxes(work: Sweep, containers: OurContainer[]): Promise<
   let swept = 0;
   for (const sandbox of lonelySandboxes(containers)) {
     const owner = await readOwner(docker, sandbox);
+    // Its machine has come to be in another one: the engine gave it this one too late.
+    const isSpare = containers.some(
+      (one) => one.machine === owner?.machine && one.sandbox !== undefined && one.sandbox !== sandbox.id,
+    );
     const seenFor = (ms: number) => ages.isOver(`lonely ${sandbox.id}`, ms);
     const abandoned =
-      owner === undefined ? seenFor(ABANDONED_MS) : seenFor(YOUNG_MS) && !(await isNeeded(work, owner, true));
+      owner === undefined
+        ? seenFor(ABANDONED_MS)
+        : seenFor(YOUNG_MS) && (isSpare || !(await isNeeded(work, owner, true)));
     if (!abandoned) continue;
     swept += 1;
     await work.remove(sandbox.name, () => removeSandbox(docker, sandbox.id, sandbox.volume));
