@@ -151,15 +151,19 @@ async function runAfterScript(job: JobContext, machine: Provisioned, outcome: Ou
   const result = await runContainerStep(job, machine, 'after_script', environment, limit);
   if (result.kind !== 'failed') return { kind: 'success' };
   if (outcome.kind === 'success' && (isLost(result) || afterScriptCounts(job))) return result;
+  // The job's end tells of the machine that took both; that "the job continues" would be wrong.
+  if (isSystemFailure(outcome) && isSystemFailure(result)) return { kind: 'success' };
   job.trace.write(warningLine(`after_script failed, but job will continue unaffected: ${result.message}`));
   return { kind: 'success' };
 }
 
 /** What the script has made is gone with the machine. Jobs that an earlier release has begun go on as they began: with a warning. */
 function isLost(result: Outcome): boolean {
-  return (
-    result.kind === 'failed' && result.reason === 'runner_system_failure' && patched('machine-lost-in-after-script')
-  );
+  return isSystemFailure(result) && patched('machine-lost-in-after-script');
+}
+
+function isSystemFailure(outcome: Outcome): boolean {
+  return outcome.kind === 'failed' && outcome.reason === 'runner_system_failure';
 }
 
 function afterScriptCounts({ spec }: JobContext): boolean {
@@ -174,7 +178,7 @@ function filesAreKept(
   outcome: Outcome,
   ending: Interruption | undefined,
 ): boolean {
-  if (outcome.kind === 'failed' && outcome.reason === 'runner_system_failure') return false;
+  if (isSystemFailure(outcome)) return false;
   return job.engineServed(machine) && ending === undefined;
 }
 

@@ -187,6 +187,15 @@ describe('a lost machine', () => {
     });
   });
 
+  it('with after_script to come is told once, by the end of the job', async () => {
+    const lost = { kind: 'lost', reason: 'its container is gone', attempts: 1 } as const;
+    const job = await world.start({ after_script: ['true'] }, { runStep: () => Promise.resolve(lost) });
+
+    expect(await job.result()).toMatchObject({ state: 'failed', failureReason: 'runner_system_failure' });
+    expect(job.trace().match(/the machine was lost/g)).toHaveLength(1);
+    expect(job.trace()).not.toContain('will continue unaffected');
+  });
+
   it.each(['saveCache', 'uploadArtifacts'] as const)('before %s is one whose job runs again', async (activity) => {
     const job = await world.start(
       { interruptible: true, cache: { key: 'k', paths: ['x'] }, artifacts: { paths: ['x'] } },
