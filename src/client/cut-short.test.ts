@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { JobStatus, StepStatus } from '../contracts/ci-job.js';
+import { METRICS_TO_COME } from '../contracts/names.js';
 import { isCutShort, statusOfCutShort } from './cut-short.js';
 
 const step = (name: string, state: StepStatus['state']): StepStatus => ({
@@ -14,6 +15,7 @@ const step = (name: string, state: StepStatus['state']): StepStatus => ({
 function status(changes: Partial<JobStatus>): JobStatus {
   const whole: Partial<JobStatus> = {
     state: 'running',
+    machine: 'm',
     summary: 'Running on machine m.',
     failureReason: null,
     failureMessage: null,
@@ -36,7 +38,13 @@ describe('a workflow that was ended from outside', () => {
     const steps = [step('get_sources', 'success'), step('step_script', 'running'), step('after_script', 'pending')];
     const over = statusOfCutShort(status({ metrics: 'pending', steps }), CLOSED);
 
-    expect(over).toMatchObject({ ...END, finishedAt: CLOSED.closedAt, traceBytes: 7, metrics: 'none' });
+    expect(over).toMatchObject({
+      ...END,
+      summary: 'The job did not come to its own end: terminated.',
+      finishedAt: CLOSED.closedAt,
+      traceBytes: 7,
+      metrics: 'failed',
+    });
     expect(over.steps.map(({ state }) => state)).toEqual(['success', 'canceled', 'skipped']);
     expect(isCutShort(over)).toBe(false);
   });
@@ -44,6 +52,7 @@ describe('a workflow that was ended from outside', () => {
   it('leaves its decision as it was; what was to come after it does not come', () => {
     const decided = status({
       state: 'failed',
+      summary: `The job failed: exit code 1.${METRICS_TO_COME}`,
       failureReason: 'script_failure',
       heldUntil: 'later',
       metrics: 'pending',
@@ -53,11 +62,21 @@ describe('a workflow that was ended from outside', () => {
     expect(statusOfCutShort(decided, CLOSED)).toMatchObject({
       state: 'failed',
       failureReason: 'script_failure',
-      summary: decided.summary,
+      summary: 'The job failed: exit code 1. Metrics: failed (its workflow was ended before they were collected).',
       traceBytes: 5,
       heldUntil: null,
-      metrics: 'none',
+      metrics: 'failed',
     });
+  });
+
+  it('tells of a job without a machine that there were no metrics', () => {
+    expect(statusOfCutShort(status({ machine: null, metrics: 'pending' }), CLOSED).metrics).toBe('none');
+  });
+
+  it('still says which key is missing', () => {
+    const sealed = status({ unknownKey: 'k', summary: 'Its content is sealed with key "k".' });
+
+    expect(statusOfCutShort(sealed, CLOSED)).toMatchObject({ state: 'canceled', summary: sealed.summary });
   });
 
   it('is whole when everything had come', () => {

@@ -1,41 +1,47 @@
 import type { JobStatus, StepStatus } from '../contracts/ci-job.js';
-import { isFinalJobState } from '../contracts/names.js';
+import { isFinalJobState, METRICS_TO_COME } from '../contracts/names.js';
 import type { ForeignEnd } from './closed-result.js';
+import { withoutTheirWorkflow } from './job-summary.js';
 
 /** Whether a closed workflow still tells of something as going on. */
 export function isCutShort({ state, metrics, heldUntil }: JobStatus): boolean {
   return !isFinalJobState(state) || metrics === 'pending' || heldUntil !== null;
 }
 
+const UNCOLLECTED = 'its workflow was ended before they were collected';
+
 /**
  * The status of a job whose workflow was ended from outside: what it says of itself stands still at that moment, and nothing of it
  * goes on.
- * @param status as the workflow tells it
+ * @param status as the workflow tells it, or whoever knows most of it
  */
 export function statusOfCutShort(
   status: JobStatus,
   { end, closedAt, traceBytes }: { end: ForeignEnd; closedAt: string | null; traceBytes: number },
 ): JobStatus {
-  const isPending = status.metrics === 'pending';
+  const metrics = status.metrics === 'pending' ? withoutTheirWorkflow(status.machine) : status.metrics;
   const over: JobStatus = {
     ...status,
-    metrics: isPending ? 'none' : status.metrics,
-    metricsReason: isPending ? 'its workflow was ended before they were collected' : status.metricsReason,
+    metrics,
+    metricsReason: status.metrics === 'pending' ? UNCOLLECTED : status.metricsReason,
     heldUntil: null,
-    steps: status.steps.map((step) => overStep(step, closedAt)),
+    steps: status.steps.map((step) => overStep(step, end.state, closedAt)),
   };
-  // Its final status stands, and was told.
-  if (isFinalJobState(status.state)) return over;
-  return {
-    ...over,
-    ...end,
-    summary: `The job did not come to its own end: ${end.failureMessage ?? 'its workflow was ended from outside'}.`,
-    finishedAt: closedAt,
-    traceBytes,
-  };
+  if (isFinalJobState(status.state)) {
+    // It was decided, and stands.
+    return { ...over, summary: status.summary.replace(METRICS_TO_COME, ` Metrics: ${metrics} (${UNCOLLECTED}).`) };
+  }
+  const summary = status.unknownKey === undefined ? describeEnd(end) : status.summary;
+  return { ...over, ...end, summary, finishedAt: closedAt, traceBytes };
 }
 
-function overStep(step: StepStatus, closedAt: string | null): StepStatus {
+function describeEnd({ failureReason, failureMessage }: ForeignEnd): string {
+  if (failureReason === 'runner_unsupported') return 'The job was refused before anything was made.';
+  return `The job did not come to its own end: ${failureMessage ?? 'its workflow was ended from outside'}.`;
+}
+
+function overStep(step: StepStatus, end: ForeignEnd['state'], closedAt: string | null): StepStatus {
   if (step.state === 'pending') return { ...step, state: 'skipped' };
-  return step.state === 'running' ? { ...step, state: 'canceled', finishedAt: closedAt } : step;
+  if (step.state !== 'running') return step;
+  return { ...step, state: end === 'failed' ? 'failed' : 'canceled', finishedAt: closedAt };
 }

@@ -2,7 +2,7 @@ import type { Client } from '@temporalio/client';
 import proto from '@temporalio/proto';
 import type { JobStatus } from '../contracts/ci-job.js';
 import { CI_JOB_WORKFLOW, poolTaskQueue } from '../contracts/names.js';
-import { quoted } from './job-list.js';
+import { quoted } from './list-query.js';
 import { looking } from './looking.js';
 
 const { TASK_QUEUE_TYPE_ACTIVITY, TASK_QUEUE_TYPE_WORKFLOW } = proto.temporal.api.enums.v1.TaskQueueType;

@@ -1,7 +1,8 @@
 import type { Client } from '@temporalio/client';
 import { incompleteKeys } from '../store/keys.js';
 import type { Store } from '../store/store.js';
-import { quoted, toListQuery, toSummary, type JobSummary } from './job-list.js';
+import { toSummary, type JobSummary } from './job-summary.js';
+import { quoted, toListQuery } from './list-query.js';
 import { looking } from './looking.js';
 
 /** Ids in one question; a question to Temporal has a longest length. */

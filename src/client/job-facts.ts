@@ -1,5 +1,5 @@
 import type { JobStatus } from '../contracts/ci-job.js';
-import type { JobSummary } from './job-list.js';
+import type { JobSummary } from './job-summary.js';
 
 /** A job of the list with what `show` says of it, but for its steps. */
 export interface JobFacts extends JobSummary {

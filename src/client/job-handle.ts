@@ -3,10 +3,11 @@ import { setTimeout as delay } from 'node:timers/promises';
 import {
   ServiceError,
   WorkflowNotFoundError,
+  WorkflowUpdateFailedError,
   WorkflowUpdateRPCTimeoutOrCancelledError,
   type Client,
 } from '@temporalio/client';
-import type { PayloadCodec } from '@temporalio/common';
+import { ApplicationFailure, type PayloadCodec } from '@temporalio/common';
 import type { CiJobResult, JobStatus } from '../contracts/ci-job.js';
 import { isFinalJobState, RELEASE_SIGNAL, RESULT_UPDATE } from '../contracts/names.js';
 import type { Store } from '../store/store.js';
@@ -117,9 +118,15 @@ async function askForResult(temporal: Client, workflowId: string, updateId: stri
   } catch (error) {
     if (error instanceof WorkflowUpdateRPCTimeoutOrCancelledError || error instanceof WorkflowNotFoundError)
       return undefined;
+    if (error instanceof WorkflowUpdateFailedError && endedMeanwhile(error.cause)) return undefined;
     if (!(error instanceof ServiceError)) throw error;
     // Away for a moment, or the job's worker was lost a few times and no other one has it yet: `isClosed` says whether it is more.
     await delay(ASK_AGAIN_MS);
     return undefined;
   }
+}
+
+/** Temporal's name for the end of an update whose workflow was ended from outside. */
+function endedMeanwhile(cause: unknown): boolean {
+  return cause instanceof ApplicationFailure && cause.type === 'AcceptedUpdateCompletedWorkflow';
 }

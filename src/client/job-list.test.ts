@@ -1,7 +1,8 @@
 import type { WorkflowExecutionInfo } from '@temporalio/client';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { takeJobs, toListQuery, toSummary, type JobSummary } from './job-list.js';
+import { takeJobs } from './job-list.js';
+import type { JobSummary } from './job-summary.js';
 
 /** What Temporal has, newest first. */
 async function* found(count: number) {
@@ -37,49 +38,5 @@ describe('takeJobs', () => {
         expect(jobs.map(numberOf)).toEqual(all.slice(0, limit));
       }),
     );
-  });
-});
-
-describe('toListQuery', () => {
-  it('asks for failed metrics, too, where a replay may have made of them what is wanted', () => {
-    expect(toListQuery({ metrics: 'uploaded' })).toContain("HoldfastMetrics IN ('uploaded', 'failed')");
-    expect(toListQuery({ metrics: 'stored' })).toContain("HoldfastMetrics IN ('stored', 'failed')");
-    expect(toListQuery({ metrics: 'failed' })).toContain("HoldfastMetrics = 'failed'");
-    expect(toListQuery({ metrics: 'pending' })).toContain("HoldfastMetrics = 'pending'");
-  });
-
-  it('asks for the state that is shown: nothing of a closed workflow goes on', () => {
-    expect(toListQuery({ state: 'success' })).toBe("WorkflowType = 'ciJob' AND HoldfastJobState = 'success'");
-    expect(toListQuery({ state: 'running' })).toContain("HoldfastJobState = 'running' AND ExecutionStatus = 'Running'");
-    expect(toListQuery({ state: 'pending' })).toContain('OR HoldfastJobState IS NULL) AND ExecutionStatus');
-    expect(toListQuery({ state: 'canceled' })).toContain("OR (ExecutionStatus IN ('Terminated', 'Canceled') AND");
-    expect(toListQuery({ metrics: 'pending' })).toContain("AND ExecutionStatus = 'Running'");
-  });
-});
-
-describe('toSummary', () => {
-  const info = (status: string, searchAttributes: object) =>
-    toSummary({
-      workflowId: 'job/1',
-      status: { name: status, code: 0 } as unknown as WorkflowExecutionInfo['status'],
-      startTime: new Date(0),
-      searchAttributes: searchAttributes as WorkflowExecutionInfo['searchAttributes'],
-    });
-
-  it.each([
-    ['RUNNING', 'running', 'running'],
-    ['TERMINATED', 'running', 'canceled'],
-    ['TIMED_OUT', 'finishing', 'failed'],
-    ['FAILED', undefined, 'failed'],
-    ['TERMINATED', 'success', 'success'],
-    ['FAILED', 'canceled', 'canceled'],
-  ])('of a workflow that is %s and said %s is %s', (status, told, state) => {
-    expect(info(status, told === undefined ? {} : { HoldfastJobState: [told] }).state).toBe(state);
-  });
-
-  it('waits for no metrics of a workflow that has closed', () => {
-    const attributes = { HoldfastMetrics: ['pending'] };
-    expect(info('RUNNING', attributes).metrics).toBe('pending');
-    expect(info('TERMINATED', attributes).metrics).toBe('none');
   });
 });

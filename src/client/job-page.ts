@@ -1,6 +1,8 @@
 import type { Client } from '@temporalio/client';
 import { executionInfoFromRaw } from '@temporalio/client/lib/helpers.js';
-import { listJobs, newestFirst, toListQuery, toSummary, type JobFilter, type JobSummary } from './job-list.js';
+import { listJobs, newestFirst } from './job-list.js';
+import { toSummary, type JobSummary } from './job-summary.js';
+import { toListQuery, type JobFilter } from './list-query.js';
 import { looking } from './looking.js';
 import { readPageToken, writePageToken } from './page-token.js';
 import { flaggedByReplay } from './replay-flags.js';

@@ -1,23 +1,23 @@
-import { WorkflowNotFoundError, type Client } from '@temporalio/client';
+import { WorkflowNotFoundError, type Client, type WorkflowExecutionDescription } from '@temporalio/client';
 import type { JobStatus } from '../contracts/ci-job.js';
-import { CI_JOB_WORKFLOW, DEFAULT_POOL } from '../contracts/names.js';
+import { CI_JOB_WORKFLOW, DEFAULT_POOL, isFinalJobState } from '../contracts/names.js';
 import { jobKeys } from '../store/keys.js';
 import type { Store } from '../store/store.js';
 import { askStatus } from './ask-status.js';
-import { readEnd, type ForeignEnd } from './closed-result.js';
+import { readEnd } from './closed-result.js';
 import { isCutShort, statusOfCutShort } from './cut-short.js';
 import { JobNotFoundError } from './errors.js';
-import { toSummary, type JobSummary } from './job-list.js';
+import { toldBy, toSummary, type JobSummary } from './job-summary.js';
 import { looking } from './looking.js';
 import { guarded } from './reach.js';
 
 const STATUS_TIMEOUT_MS = 5_000;
 
+/** A job that has come to its own end is in the store, too: its version's last worker may be gone for good. */
+const CLOSED_STATUS_TIMEOUT_MS = 1_500;
+
 /** Names of Temporal's. */
 const ENDED_FROM_OUTSIDE = ['FAILED', 'TERMINATED', 'TIMED_OUT'];
-
-/** A closed job is in the store, too: its version's last worker may be gone for good. */
-const CLOSED_STATUS_TIMEOUT_MS = 1_500;
 
 export interface StatusSources {
   temporal: Client;
@@ -29,52 +29,75 @@ export interface StatusSources {
 /** @throws JobNotFoundError, UnreachableError */
 export async function readStatus(sources: StatusSources, workflowId: string): Promise<JobStatus> {
   const { temporal, store, address } = sources;
-  const workflow = temporal.workflow.getHandle(workflowId);
-  const within = <T>(ms: number, work: () => Promise<T>) => temporal.withDeadline(Date.now() + ms, work);
-  const description = await guarded(
-    () => within(STATUS_TIMEOUT_MS, () => looking(temporal).workflow.getHandle(workflowId).describe()),
+  const description = await describeJob(sources, workflowId);
+  const status = await lastWord(sources, description);
+  if (!isEndedFromOutside(description) || !isCutShort(status)) return status;
+  const closed = await guarded(() => readEnd(temporal, workflowId), address);
+  if ('result' in closed) return status;
+  return statusOfCutShort(status, {
+    end: closed.end,
+    closedAt: toSummary(description).finishedAt,
+    traceBytes: await traceBytesOf(store, workflowId, status.traceBytes),
+  });
+}
+
+async function describeJob(
+  { temporal, address }: StatusSources,
+  workflowId: string,
+): Promise<WorkflowExecutionDescription> {
+  const described = await guarded(
+    () =>
+      temporal.withDeadline(Date.now() + STATUS_TIMEOUT_MS, () =>
+        looking(temporal).workflow.getHandle(workflowId).describe(),
+      ),
     address,
   ).catch((error: unknown) => {
     throw error instanceof WorkflowNotFoundError
       ? new JobNotFoundError(`There is no job ${workflowId}`, { cause: error })
       : error;
   });
-  if (description.type !== CI_JOB_WORKFLOW) throw new JobNotFoundError(`There is no job ${workflowId}`);
-  const summary = toSummary(description);
+  if (described.type !== CI_JOB_WORKFLOW) throw new JobNotFoundError(`There is no job ${workflowId}`);
+  return described;
+}
+
+function isEndedFromOutside({ status }: WorkflowExecutionDescription): boolean {
+  return ENDED_FROM_OUTSIDE.includes(status.name);
+}
+
+/** What its workflow says; or what was kept when its end was decided; or what Temporal itself knows. */
+async function lastWord(
+  { temporal, store }: StatusSources,
+  description: WorkflowExecutionDescription,
+): Promise<JobStatus> {
+  const { workflowId } = description;
   const isOpen = description.status.name === 'RUNNING';
-  const told = await within(isOpen ? STATUS_TIMEOUT_MS : CLOSED_STATUS_TIMEOUT_MS, () => askStatus(workflow)).catch(
-    () => readKeptStatus(store, workflowId, summary),
-  );
-  // It has come to its own end, or will.
-  if (!ENDED_FROM_OUTSIDE.includes(description.status.name)) return told ?? statusFromSummary(summary);
-  if (told !== undefined && !isCutShort(told)) return told;
-  const closed = await guarded(() => readEnd(temporal, workflowId), address);
-  if (!('end' in closed)) return told ?? statusFromSummary(summary);
-  if (told === undefined) return statusOfEnd(summary, closed.end);
-  const traceBytes = (await store.size(jobKeys.trace(workflowId)).catch(() => undefined)) ?? told.traceBytes;
-  return statusOfCutShort(told, { end: closed.end, closedAt: summary.finishedAt, traceBytes });
-}
-
-/** As it was when the final status was decided; only the metrics may have changed since. */
-async function readKeptStatus(
-  store: Store,
-  workflowId: string,
-  { metrics }: JobSummary,
-): Promise<JobStatus | undefined> {
+  const deadline = Date.now() + (isOpen ? STATUS_TIMEOUT_MS : CLOSED_STATUS_TIMEOUT_MS);
+  const told = await temporal
+    .withDeadline(deadline, () => askStatus(temporal.workflow.getHandle(workflowId)))
+    .catch(() => undefined); // no worker to answer, or a job that never came to a status
+  // One that was ended from outside may have decided more than it had come to say.
+  if (told !== undefined && (isOpen || isFinalJobState(told.state))) return told;
   const kept = await store.read(jobKeys.status(workflowId)).catch(() => undefined);
-  if (kept === undefined) return undefined;
-  const status = JSON.parse(kept.toString('utf8')) as JobStatus;
-  return { ...status, metrics: metrics ?? status.metrics };
+  if (kept !== undefined) {
+    const status = JSON.parse(kept.toString('utf8')) as JobStatus;
+    return { ...status, metrics: toldBy(description).metrics ?? status.metrics };
+  }
+  return told ?? { ...statusFromTemporal(description), traceBytes: await traceBytesOf(store, workflowId, 0) };
 }
 
-/** It never came to say anything of itself, or nobody is left who could ask it. */
-function statusOfEnd(summary: JobSummary, end: ForeignEnd): JobStatus {
-  const refused = end.failureReason === 'runner_unsupported';
-  return {
-    ...statusFromSummary(summary),
-    ...end,
-    summary: refused ? 'The job was refused before anything was made.' : 'Its workflow did not come to its own end.',
-  };
+/** @param known when the store is away, or has none */
+async function traceBytesOf(store: Store, workflowId: string, known: number): Promise<number> {
+  return (await store.size(jobKeys.trace(workflowId)).catch(() => undefined)) ?? known;
+}
+
+/** Not yet as the end from outside leaves it. */
+function statusFromTemporal(description: WorkflowExecutionDescription): JobStatus {
+  const status = statusFromSummary(toSummary(description));
+  if (!isEndedFromOutside(description)) return status;
+  const told = toldBy(description);
+  // A workflow that failed says why by its failure alone: the problems of an input that was refused, say.
+  const state = description.status.name === 'FAILED' ? 'pending' : (told.state ?? 'pending');
+  return { ...status, state, metrics: told.metrics ?? 'none' };
 }
 
 function statusFromSummary(summary: JobSummary): JobStatus {

@@ -1,6 +1,7 @@
 import type { Client } from '@temporalio/client';
 import { jobOfReplay, REPLAY_METRICS_WORKFLOW } from '../contracts/names.js';
-import { quoted, toListQuery, toSummary, type JobFilter, type JobSummary } from './job-list.js';
+import { toSummary, type JobSummary } from './job-summary.js';
+import { quoted, toListQuery, type JobFilter } from './list-query.js';
 import { looking } from './looking.js';
 
 /** Ids in one question; a question to Temporal has a longest length. */

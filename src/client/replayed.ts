@@ -1,7 +1,7 @@
 import type { JobStatus, ReplayedMetrics } from '../contracts/ci-job.js';
 import { jobKeys } from '../store/keys.js';
 import type { Store } from '../store/store.js';
-import type { JobSummary } from './job-list.js';
+import type { JobSummary } from './job-summary.js';
 
 export async function readReplayed(store: Store, workflowId: string): Promise<ReplayedMetrics | undefined> {
   const kept = await store.read(jobKeys.metricsReplayed(workflowId));

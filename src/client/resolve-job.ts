@@ -1,7 +1,7 @@
 import { WorkflowNotFoundError, type Client } from '@temporalio/client';
 import { CI_JOB_WORKFLOW, jobWorkflowId, shortJobId } from '../contracts/names.js';
 import { JobNotFoundError } from './errors.js';
-import { quoted } from './job-list.js';
+import { quoted } from './list-query.js';
 import { looking } from './looking.js';
 
 /** Temporal's largest page. */

@@ -28,6 +28,9 @@ export function isFinalJobState(state: JobState): state is FinalJobState {
 export const METRICS_STATES = ['pending', 'uploaded', 'stored', 'failed', 'none'] as const;
 export type MetricsState = (typeof METRICS_STATES)[number];
 
+/** End of the summary of a job that is over while its metrics are `pending`. */
+export const METRICS_TO_COME = ' Metrics are still being collected.';
+
 export const SEARCH_ATTRIBUTES = {
   HoldfastJobState: 'Keyword',
   HoldfastFailureReason: 'Keyword',

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { isFinalJobState } from '../contracts/names.js';
-import type { JobSummary } from '../client/job-list.js';
+import type { JobSummary } from '../client/job-summary.js';
 import { MetricsDocument, pointsOf } from '../metrics/document.js';
 import { parseValue } from '../metrics/values.js';
 import { jobKeys } from '../store/keys.js';

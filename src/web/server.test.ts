@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { BadPageError, JobNotFoundError, UnreachableError } from '../client/errors.js';
-import type { JobSummary } from '../client/job-list.js';
+import type { JobSummary } from '../client/job-summary.js';
 import type { JobPageQuery } from '../client/job-page.js';
 import type { JobStatus } from '../contracts/ci-job.js';
 import type { ActivityLife, LifeEvent } from '../contracts/job-life.js';

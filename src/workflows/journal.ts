@@ -3,7 +3,7 @@ import { setCurrentDetails, upsertSearchAttributes, workflowInfo } from '@tempor
 import type { ArtifactStatus, CiJobResult, JobStatus, StepStatus } from '../contracts/ci-job.js';
 import type { JobSpec } from '../contracts/job-spec.js';
 import type { SEARCH_ATTRIBUTES } from '../contracts/names.js';
-import { isFinalJobState, shortJobId, type JobState, type MetricsState } from '../contracts/names.js';
+import { isFinalJobState, METRICS_TO_COME, shortJobId, type JobState, type MetricsState } from '../contracts/names.js';
 import type { Provisioned, StageTime } from '../contracts/activities.js';
 import { finalState, isAllowedToFail, type Outcome } from './outcome.js';
 
@@ -220,7 +220,7 @@ function exitCodeOf(outcome: Outcome): number | null {
 }
 
 function describeEnd(outcome: Outcome, metrics: MetricsState): string {
-  const waiting = metrics === 'pending' ? ' Metrics are still being collected.' : '';
+  const waiting = metrics === 'pending' ? METRICS_TO_COME : '';
   switch (outcome.kind) {
     case 'success':
       return `The job succeeded.${waiting}`;

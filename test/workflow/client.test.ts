@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { Client } from '@temporalio/client';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { listIncompleteMetrics } from '../../src/client/incomplete-metrics.js';
-import { NAME_MEMO } from '../../src/client/job-list.js';
+import { NAME_MEMO } from '../../src/client/job-summary.js';
 import { createHoldfastClient, JobNotFoundError, type HoldfastClient } from '../../src/client.js';
 import { listJobPage } from '../../src/client/job-page.js';
 import { parseKeyRing } from '../../src/codec/key-ring.js';

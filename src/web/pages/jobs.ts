@@ -1,5 +1,5 @@
 import type { JobPage, JobPageQuery } from '../../client/job-page.js';
-import type { JobSummary } from '../../client/job-list.js';
+import type { JobSummary } from '../../client/job-summary.js';
 import { isFinalJobState, JOB_STATES, METRICS_STATES } from '../../contracts/names.js';
 import { formatBytes } from '../../metrics/units.js';
 import type { JobFigures } from '../job-figures.js';

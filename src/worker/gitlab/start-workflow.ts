@@ -6,7 +6,7 @@ import {
 } from '@temporalio/client';
 import { defineSearchAttributeKey } from '@temporalio/common';
 import proto from '@temporalio/proto';
-import { NAME_MEMO } from '../../client/job-list.js';
+import { NAME_MEMO } from '../../client/job-summary.js';
 import { looking } from '../../client/looking.js';
 import type { Activities } from '../../contracts/activities.js';
 import type { CiJobInput, Coordinator } from '../../contracts/ci-job.js';

@@ -35,6 +35,11 @@ async function listed(handle: JobHandle): Promise<JobState[]> {
   return states;
 }
 
+async function updatesOf(handle: JobHandle): Promise<number> {
+  const { events } = await stack.client.temporal.workflow.getHandle(handle.workflowId).fetchHistory();
+  return (events ?? []).filter((event) => event.workflowExecutionUpdateAcceptedEventAttributes != null).length;
+}
+
 function closed(handle: JobHandle): Promise<void> {
   const workflow = stack.client.temporal.workflow.getHandle(handle.workflowId);
   return until('a closed workflow', async () => (await workflow.describe()).status.name !== 'RUNNING');
@@ -57,10 +62,12 @@ describe('a job whose workflow is closed', () => {
   it('because somebody terminated it is told as over, by everything', async () => {
     const handle = await running();
     await until('its place in the list', async () => (await listed(handle)).includes('running'));
+    const waiting = handle.result();
+    await until('its wait', async () => (await updatesOf(handle)) > 0);
     await stack.client.temporal.workflow.getHandle(handle.workflowId).terminate('by hand');
 
     const status = await handle.status();
-    const result = await handle.result();
+    const result = await waiting;
     await until('its new place in the list', async () => !(await listed(handle)).includes('running'));
 
     const size = await stack.client.store.size(jobKeys.trace(handle.workflowId));
@@ -68,7 +75,7 @@ describe('a job whose workflow is closed', () => {
       state: 'canceled',
       failureReason: 'job_canceled',
       summary: expect.stringContaining('terminated from outside (by hand)') as string,
-      metrics: 'none',
+      metrics: 'failed',
       finishedAt: expect.stringMatching(/^2/) as string,
       steps: [{ name: 'step_script', state: 'canceled' }],
       traceBytes: size,
@@ -80,10 +87,14 @@ describe('a job whose workflow is closed', () => {
       failureMessage: status.failureMessage,
       exitCode: null,
       allowedToFail: false,
-      metrics: 'none',
+      metrics: 'failed',
       traceBytes: size,
     });
     expect(await listed(handle)).toEqual(['canceled']);
-    expect((await stack.client.listJobs({ metrics: 'pending' })).map(({ id }) => id)).not.toContain(handle.id);
+    expect(await (await stack.client.job(handle.workflowId)).result()).toEqual(result);
+    const withMetrics = async (metrics: 'pending' | 'failed') =>
+      (await stack.client.listJobs({ metrics })).map(({ id, failureReason }) => [id, failureReason]);
+    expect(await withMetrics('pending')).not.toContainEqual([handle.id, 'job_canceled']);
+    expect(await withMetrics('failed')).toContainEqual([handle.id, 'job_canceled']);
   });
 });
