@@ -103,24 +103,27 @@ async function judge(world: World, soakJob: SoakJob): Promise<Figures> {
 
 function wasUnheard(world: World, { handle, subject: { remote } }: SoakJob): boolean {
   if (handle !== undefined || remote === undefined || remote.handedOver === 0) return false;
-  return wasBroken(world, remote.runningAtMs);
+  return wasBroken(world, remote.runningAtMs, ON_THE_WAY);
 }
 
 /**
- * Who goes on for a worker that is gone, or on a connection that is, cannot know that the final status has arrived: it asks whether
- * the trace has its end, is refused, and takes the job's state for the answer that was lost.
+ * Who goes on for a worker that is gone, or on a connection that is, or for one whose word Temporal has lost, cannot know that the final
+ * status has arrived: it asks whether the trace has its end, is refused, and takes the job's state for the answer that was lost.
  */
 function excusedViolations(world: World, { subject: { remote } }: SoakJob): string[] {
-  if (remote?.overAtMs === undefined || !wasBroken(world, remote.overAtMs)) return [];
+  if (remote?.overAtMs === undefined || !wasBroken(world, remote.overAtMs, [...ON_THE_WAY, 'temporal'])) return [];
   const asked = `trace of job ${String(remote.id)} after its final status`;
   return (world.ground.gitlab?.coordinator.violations ?? []).filter((text) => text === asked).slice(0, 1);
 }
 
-/** Something was amiss, at that time, on the way between us and GitLab. */
-function wasBroken({ broken }: World, at: number): boolean {
+type Part = World['broken'][number]['fault']['part'];
+
+/** Between us and GitLab. */
+const ON_THE_WAY: readonly Part[] = ['worker', 'coordinator'];
+
+function wasBroken({ broken }: World, at: number, parts: readonly Part[]): boolean {
   return broken.some(
-    ({ fault: { part }, from, to }) =>
-      ['worker', 'coordinator'].includes(part) && from - WIRE_MS < at && at < to + WIRE_MS,
+    ({ fault: { part }, from, to }) => parts.includes(part) && from - WIRE_MS < at && at < to + WIRE_MS,
   );
 }
 
