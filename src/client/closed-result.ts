@@ -5,13 +5,15 @@ import type { CiJobResult } from '../contracts/ci-job.js';
 /** Of a workflow that has closed without a result of its own: what Temporal says of its end. */
 export type ForeignEnd = Pick<CiJobResult, 'state' | 'failureReason' | 'failureMessage'>;
 
-/** How a workflow that has closed came to its end. */
+/** How a workflow that has closed came to its end. @param runId default: of its last run */
 export async function readEnd(
   temporal: Client,
   workflowId: string,
+  runId?: string,
 ): Promise<{ result: CiJobResult } | { end: ForeignEnd }> {
+  const handle = temporal.workflow.getHandle(workflowId, runId, { followRuns: false });
   try {
-    return { result: (await temporal.workflow.getHandle(workflowId).result()) as CiJobResult };
+    return { result: (await handle.result()) as CiJobResult };
   } catch (error) {
     if (!(error instanceof WorkflowFailedError)) throw error;
     return { end: endOf(error.cause ?? error) };

@@ -15,7 +15,6 @@ const step = (name: string, state: StepStatus['state']): StepStatus => ({
 function status(changes: Partial<JobStatus>): JobStatus {
   const whole: Partial<JobStatus> = {
     state: 'running',
-    machine: 'm',
     summary: 'Running on machine m.',
     failureReason: null,
     failureMessage: null,
@@ -43,7 +42,7 @@ describe('a workflow that was ended from outside', () => {
       summary: 'The job did not come to its own end: terminated.',
       finishedAt: CLOSED.closedAt,
       traceBytes: 7,
-      metrics: 'failed',
+      metrics: 'none',
     });
     expect(over.steps.map(({ state }) => state)).toEqual(['success', 'canceled', 'skipped']);
     expect(isCutShort(over)).toBe(false);
@@ -67,10 +66,6 @@ describe('a workflow that was ended from outside', () => {
       heldUntil: null,
       metrics: 'failed',
     });
-  });
-
-  it('tells of a job without a machine that there were no metrics', () => {
-    expect(statusOfCutShort(status({ machine: null, metrics: 'pending' }), CLOSED).metrics).toBe('none');
   });
 
   it('still says which key is missing', () => {

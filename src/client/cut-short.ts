@@ -19,7 +19,7 @@ export function statusOfCutShort(
   status: JobStatus,
   { end, closedAt, traceBytes }: { end: ForeignEnd; closedAt: string | null; traceBytes: number },
 ): JobStatus {
-  const metrics = status.metrics === 'pending' ? withoutTheirWorkflow(status.machine) : status.metrics;
+  const metrics = status.metrics === 'pending' ? withoutTheirWorkflow(status.state) : status.metrics;
   const over: JobStatus = {
     ...status,
     metrics,

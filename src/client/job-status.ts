@@ -32,7 +32,10 @@ export async function readStatus(sources: StatusSources, workflowId: string): Pr
   const description = await describeJob(sources, workflowId);
   const status = await lastWord(sources, description);
   if (!isEndedFromOutside(description) || !isCutShort(status)) return status;
-  const closed = await guarded(() => readEnd(temporal, workflowId), address);
+  const closed = await guarded(
+    () => temporal.withDeadline(Date.now() + STATUS_TIMEOUT_MS, () => readEnd(temporal, workflowId, description.runId)),
+    address,
+  );
   if ('result' in closed) return status;
   return statusOfCutShort(status, {
     end: closed.end,
@@ -75,14 +78,20 @@ async function lastWord(
   const told = await temporal
     .withDeadline(deadline, () => askStatus(temporal.workflow.getHandle(workflowId)))
     .catch(() => undefined); // no worker to answer, or a job that never came to a status
-  // One that was ended from outside may have decided more than it had come to say.
-  if (told !== undefined && (isOpen || isFinalJobState(told.state))) return told;
-  const kept = await store.read(jobKeys.status(workflowId)).catch(() => undefined);
-  if (kept !== undefined) {
-    const status = JSON.parse(kept.toString('utf8')) as JobStatus;
-    return { ...status, metrics: toldBy(description).metrics ?? status.metrics };
-  }
-  return told ?? { ...statusFromTemporal(description), traceBytes: await traceBytesOf(store, workflowId, 0) };
+  if (told !== undefined) return told;
+  const kept = await readKeptStatus(store, description);
+  return kept ?? { ...statusFromTemporal(description), traceBytes: await traceBytesOf(store, workflowId, 0) };
+}
+
+/** As it was when the final status was decided; only the metrics may have changed since. */
+async function readKeptStatus(store: Store, description: WorkflowExecutionDescription): Promise<JobStatus | undefined> {
+  const { state, metrics } = toldBy(description);
+  // It is kept a moment before the workflow says so; one that was ended in between has not, to nobody.
+  if (isEndedFromOutside(description) && !(state !== null && isFinalJobState(state))) return undefined;
+  const kept = await store.read(jobKeys.status(description.workflowId)).catch(() => undefined);
+  if (kept === undefined) return undefined;
+  const status = JSON.parse(kept.toString('utf8')) as JobStatus;
+  return { ...status, metrics: metrics ?? status.metrics };
 }
 
 /** @param known when the store is away, or has none */

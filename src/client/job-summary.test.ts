@@ -42,6 +42,6 @@ describe('the summary of a job', () => {
 
     expect(toSummary(info('RUNNING', attributes)).metrics).toBe('pending');
     expect(toSummary(info('TERMINATED', attributes)).metrics).toBe('none');
-    expect(toSummary(info('TERMINATED', { ...attributes, HoldfastMachine: 'm' })).metrics).toBe('failed');
+    expect(toSummary(info('TERMINATED', { ...attributes, HoldfastJobState: 'success' })).metrics).toBe('failed');
   });
 });

@@ -85,13 +85,16 @@ function reasonOf(told: Told, state: JobState): string | null {
 }
 
 /** They are collected by the job's own workflow: when that has closed, they never come. */
-function metricsOf({ closeTime }: ExecutionFacts, { metrics, machine }: Told): MetricsState | null {
-  return metrics === 'pending' && closeTime != null ? withoutTheirWorkflow(machine) : metrics;
+function metricsOf({ closeTime }: ExecutionFacts, { metrics, state }: Told): MetricsState | null {
+  return metrics === 'pending' && closeTime != null ? withoutTheirWorkflow(state) : metrics;
 }
 
-/** What becomes of metrics that a workflow had not collected when it was ended: with a machine, there is something to replay. */
-export function withoutTheirWorkflow(machine: string | null): MetricsState {
-  return machine === null ? 'none' : 'failed';
+/**
+ * What becomes of metrics that a workflow had not collected when it was ended: once its job was over, a replay may still get them; before,
+ * nothing was kept of what to ask for.
+ */
+export function withoutTheirWorkflow(told: JobState | null): MetricsState {
+  return told !== null && isFinalJobState(told) ? 'failed' : 'none';
 }
 
 type Attributes = Record<string, unknown[] | undefined>;

@@ -14,11 +14,14 @@ describe('a filter of jobs', () => {
       expect(toListQuery({ metrics })).toContain(`(HoldfastMetrics = '${metrics}' OR HoldfastMetrics = 'failed' OR (`);
   });
 
-  it('takes metrics that a closed workflow had not collected for failed, where there was a machine', () => {
-    const never = "(HoldfastMetrics = 'pending' AND CloseTime IS NOT NULL AND HoldfastMachine IS";
+  it('takes metrics that a closed workflow had not collected for failed, where its job was over', () => {
+    const never = "(HoldfastMetrics = 'pending' AND CloseTime IS NOT NULL AND";
+    const over = "HoldfastJobState IN ('success', 'failed', 'canceled')";
+    const undecided =
+      "(HoldfastJobState IN ('pending', 'preparing', 'running', 'finishing') OR HoldfastJobState IS NULL)";
 
     expect(toListQuery({ metrics: 'pending' })).toContain("HoldfastMetrics = 'pending' AND CloseTime IS NULL");
-    expect(toListQuery({ metrics: 'failed' })).toContain(`(HoldfastMetrics = 'failed' OR ${never} NOT NULL))`);
-    expect(toListQuery({ metrics: 'none' })).toContain(`(HoldfastMetrics = 'none' OR ${never} NULL))`);
+    expect(toListQuery({ metrics: 'failed' })).toContain(`(HoldfastMetrics = 'failed' OR ${never} ${over}))`);
+    expect(toListQuery({ metrics: 'none' })).toContain(`(HoldfastMetrics = 'none' OR ${never} ${undecided}))`);
   });
 });

@@ -26,7 +26,8 @@ const OPEN = 'CloseTime IS NULL';
 const CLOSED = 'CloseTime IS NOT NULL';
 /** How workflows close whose jobs never came to say that they ended so. */
 const CLOSED_AS = { canceled: "'Terminated', 'Canceled'", failed: "'Failed', 'TimedOut'" };
-const UNDECIDED = JOB_STATES.filter((state) => !isFinalJobState(state)).map(quoted);
+const UNDECIDED = `(HoldfastJobState IN (${inQuotes(JOB_STATES.filter((state) => !isFinalJobState(state)))}) OR HoldfastJobState IS NULL)`;
+const DECIDED = `HoldfastJobState IN (${inQuotes(JOB_STATES.filter(isFinalJobState))})`;
 
 /** The state that is shown, which is not always what the workflow came to say (`stateOf`). */
 function stateClause(wanted: JobState | undefined): string[] {
@@ -36,17 +37,16 @@ function stateClause(wanted: JobState | undefined): string[] {
   // Who started it without us has said nothing yet.
   if (wanted === 'pending') return [`(${told} OR HoldfastJobState IS NULL)`, OPEN];
   if (wanted !== 'canceled' && wanted !== 'failed') return [told, OPEN];
-  const undecided = `(HoldfastJobState IN (${UNDECIDED.join(', ')}) OR HoldfastJobState IS NULL)`;
-  return [`(${told} OR (ExecutionStatus IN (${CLOSED_AS[wanted]}) AND ${undecided}))`];
+  return [`(${told} OR (ExecutionStatus IN (${CLOSED_AS[wanted]}) AND ${UNDECIDED}))`];
 }
 
-/** Metrics of a closed workflow that had none yet: with a machine, they count as failed, and can be replayed (`metricsOf`). */
+/** Metrics of a closed workflow that had none yet: of a job that was over they count as failed, of another there are none (`metricsOf`). */
 const NEVER_CAME = `HoldfastMetrics = 'pending' AND ${CLOSED}`;
 
 /** Of a replayed job Temporal still says what it was: a closed workflow cannot be told (`replayed.ts`). */
 function metricsClause(wanted: MetricsState | undefined): string[] {
   const [told = ''] = clause('HoldfastMetrics', wanted);
-  const failed = `HoldfastMetrics = 'failed' OR (${NEVER_CAME} AND HoldfastMachine IS NOT NULL)`;
+  const failed = `HoldfastMetrics = 'failed' OR (${NEVER_CAME} AND ${DECIDED})`;
   switch (wanted) {
     case undefined:
       return [];
@@ -55,7 +55,7 @@ function metricsClause(wanted: MetricsState | undefined): string[] {
     case 'failed':
       return [`(${failed})`];
     case 'none':
-      return [`(${told} OR (${NEVER_CAME} AND HoldfastMachine IS NULL))`];
+      return [`(${told} OR (${NEVER_CAME} AND ${UNDECIDED}))`];
     case 'uploaded':
     case 'stored':
       return [`(${told} OR ${failed})`];
@@ -69,4 +69,8 @@ function clause(attribute: string, value: string | undefined): string[] {
 /** A value in the language of Temporal's visibility. */
 export function quoted(value: string): string {
   return `'${value.replaceAll("'", "''")}'`;
+}
+
+function inQuotes(values: readonly string[]): string {
+  return values.map(quoted).join(', ');
 }

@@ -76,7 +76,7 @@ export function createTokenFile(given: string): TokenFile {
 
     async isBeingReplaced() {
       const found = await Promise.all((await replacementsOf(await realpath(given))).map(readWithTime));
-      return found.some((one) => one !== undefined && Date.now() - one.mtimeMs <= ABANDONED_MS);
+      return found.some((one) => one !== undefined && !isAbandoned(one));
     },
 
     async recover() {
@@ -90,13 +90,18 @@ export function createTokenFile(given: string): TokenFile {
         if (COMPLETE.test(found.text) && found.mtimeMs >= placed.mtimeMs) {
           await settle(temporary, path);
           recovered = true;
-        } else if (Date.now() - found.mtimeMs > ABANDONED_MS) {
+        } else if (isAbandoned(found)) {
           await rm(temporary, { force: true });
         }
       }
       return recovered;
     },
   };
+}
+
+/** Of a time to come it is where the clock was set back since. */
+function isAbandoned({ mtimeMs }: { mtimeMs: number }): boolean {
+  return Math.abs(Date.now() - mtimeMs) > ABANDONED_MS;
 }
 
 /** Files that are to take a token file's place. */

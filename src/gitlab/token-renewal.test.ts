@@ -44,10 +44,8 @@ afterEach(async () => {
 const makeDue = () => utimesSync(path, new Date(), new Date(Date.now() - 4 * LIFE_MS));
 const inFile = () => readFileSync(path, 'utf8').trim();
 
-/** Its pauses end at once, or with `pause`, but for the last one, where it rests. */
-function start(
-  options: { file?: TokenFile | null; looks?: number; pause?: () => Promise<void> } = {},
-): TokenRenewal & { pauses: number[] } {
+/** Its pauses end at once, but for the last one, where it rests. */
+function start(options: { file?: TokenFile | null; looks?: number } = {}): TokenRenewal & { pauses: number[] } {
   const client = createGitlabClient({
     http: createHttp({ url: coordinator.url }),
     token: inFile,

@@ -29,6 +29,8 @@ describe('readAs', () => {
     let deep: unknown = NO_NUMBER;
     for (let level = 0; level < 20_000; level++) deep = [deep];
     expect(readAs(Schema, { name: NO_NUMBER, deep })).toMatchObject({ success: false });
+    // What makes no number of it is its depth.
+    expect(readAs(Schema, { name: { length: deep } })).toMatchObject({ error: { issues: [{ path: ['name'] }] } });
   });
 
   it('lets through what is our own mistake', () => {

@@ -12,7 +12,7 @@ export function readAs<T extends z.ZodType>(
   try {
     return schema.safeParse(value, options);
   } catch (error) {
-    const path = error instanceof TypeError ? pathOfUnmeasured(value) : undefined;
+    const path = pathOfUnmeasured(value);
     if (path === undefined) throw error;
     const message = 'must be text or a list, but is a mapping';
     return { success: false, error: new z.ZodError([{ code: 'custom', path, message, input: value }]) };
@@ -39,8 +39,8 @@ function pathOfUnmeasured(value: unknown): string[] | undefined {
 
 function pathOf(place: Place): string[] {
   const path: string[] = [];
-  for (let at = place; at.in !== undefined; at = at.in) path.unshift(at.key);
-  return path;
+  for (let at = place; at.in !== undefined; at = at.in) path.push(at.key);
+  return path.reverse();
 }
 
 function isObject(value: unknown): value is object {

@@ -102,8 +102,8 @@ async function claimWarm(
     await docker.getContainer(warm.name).rename({ name });
     return lock;
   } catch (error) {
-    // Else it may have its new name, and only the answer was lost: then the lock alone says whose it is.
-    if (owner === undefined || isNotFound(error) || isConflict(error)) await lock.release();
+    // Else it may have its new name, or get it yet, and only the answer was lost: then the lock alone says whose it is, or that it goes.
+    if (isNotFound(error) || isConflict(error)) await lock.release();
     throw error;
   }
 }

@@ -75,7 +75,7 @@ describe('a job whose workflow is closed', () => {
       state: 'canceled',
       failureReason: 'job_canceled',
       summary: expect.stringContaining('terminated from outside (by hand)') as string,
-      metrics: 'failed',
+      metrics: 'none',
       finishedAt: expect.stringMatching(/^2/) as string,
       steps: [{ name: 'step_script', state: 'canceled' }],
       traceBytes: size,
@@ -87,14 +87,39 @@ describe('a job whose workflow is closed', () => {
       failureMessage: status.failureMessage,
       exitCode: null,
       allowedToFail: false,
-      metrics: 'failed',
+      metrics: 'none',
       traceBytes: size,
     });
     expect(await listed(handle)).toEqual(['canceled']);
     expect(await (await stack.client.job(handle.workflowId)).result()).toEqual(result);
-    const withMetrics = async (metrics: 'pending' | 'failed') =>
+    const withMetrics = async (metrics: 'pending' | 'failed' | 'none') =>
       (await stack.client.listJobs({ metrics })).map(({ id, failureReason }) => [id, failureReason]);
-    expect(await withMetrics('pending')).not.toContainEqual([handle.id, 'job_canceled']);
-    expect(await withMetrics('failed')).toContainEqual([handle.id, 'job_canceled']);
+    const asListed = [handle.id, 'job_canceled'];
+    expect(await withMetrics('pending')).not.toContainEqual(asListed);
+    expect(await withMetrics('failed')).not.toContainEqual(asListed);
+    expect(await withMetrics('none')).toContainEqual(asListed);
+  });
+
+  it('because somebody terminated it while its metrics were collected keeps its end, and can be replayed', async () => {
+    await stack.stopPrometheus();
+    const handle = await stack.client.startJob({ image: TEST_IMAGE, script: ['echo done'] });
+    expect(await handle.result()).toMatchObject({ state: 'success', metrics: 'pending' });
+    await stack.client.temporal.workflow.getHandle(handle.workflowId).terminate('by hand');
+    const listedIn = async (filter: { state?: JobState; metrics?: 'pending' | 'failed' | 'none' }) =>
+      (await stack.client.listJobs(filter)).some(({ id }) => id === handle.id);
+    await until('its new place in the list', () => listedIn({ metrics: 'failed' }));
+
+    expect(await handle.status()).toMatchObject({
+      state: 'success',
+      exitCode: 0,
+      metrics: 'failed',
+      summary: 'The job succeeded. Metrics: failed (its workflow was ended before they were collected).',
+    });
+    const later = await stack.client.job(handle.workflowId);
+    expect(await later.result()).toMatchObject({ state: 'success', metrics: 'failed' });
+    expect(await listedIn({ state: 'success' })).toBe(true);
+    expect(await listedIn({ state: 'canceled' })).toBe(false);
+    await stack.startPrometheus();
+    expect(await stack.client.replayMetrics(handle.id)).toMatchObject({ outcome: 'no_samples' });
   });
 });
