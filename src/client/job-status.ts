@@ -86,7 +86,7 @@ async function lastWord(
 /** As it was when the final status was decided; only the metrics may have changed since. */
 async function readKeptStatus(store: Store, description: WorkflowExecutionDescription): Promise<JobStatus | undefined> {
   const { state, metrics } = toldBy(description);
-  // It is kept a moment before the workflow says so; one that was ended in between has not, to nobody.
+  // It is kept a moment before the workflow says so; one that was ended in between has told nobody.
   if (isEndedFromOutside(description) && !(state !== null && isFinalJobState(state))) return undefined;
   const kept = await store.read(jobKeys.status(description.workflowId)).catch(() => undefined);
   if (kept === undefined) return undefined;
