@@ -1,4 +1,5 @@
 import type { WorkflowExecutionInfo } from '@temporalio/client';
+import { TypedSearchAttributes } from '@temporalio/common';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { takeJobs } from './job-list.js';
@@ -12,7 +13,7 @@ async function* found(count: number) {
       workflowId: `job/${String(at)}`,
       status: { name: 'COMPLETED' } as WorkflowExecutionInfo['status'],
       startTime: new Date(1e12 - at * 1000),
-      searchAttributes: { HoldfastMetrics: ['failed'] },
+      typedSearchAttributes: new TypedSearchAttributes([]),
     };
   }
 }

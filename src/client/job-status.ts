@@ -87,7 +87,7 @@ async function lastWord(
 async function readKeptStatus(store: Store, description: WorkflowExecutionDescription): Promise<JobStatus | undefined> {
   const { state, metrics } = toldBy(description);
   // It is kept a moment before the workflow says so; one that was ended in between has told nobody.
-  if (isEndedFromOutside(description) && !(state !== null && isFinalJobState(state))) return undefined;
+  if (isEndedFromOutside(description) && !isFinalJobState(state)) return undefined;
   const kept = await store.read(jobKeys.status(description.workflowId)).catch(() => undefined);
   if (kept === undefined) return undefined;
   const status = JSON.parse(kept.toString('utf8')) as JobStatus;

@@ -1,17 +1,21 @@
 import type { WorkflowExecutionInfo } from '@temporalio/client';
+import { defineSearchAttributeKey, TypedSearchAttributes } from '@temporalio/common';
 import { describe, expect, it } from 'vitest';
 import { toSummary, type ExecutionFacts } from './job-summary.js';
 
 type Name = WorkflowExecutionInfo['status']['name'];
 
 function info(name: Name, attributes: Record<string, string>): ExecutionFacts {
-  const searchAttributes = Object.fromEntries(Object.entries(attributes).map(([key, value]) => [key, [value]]));
+  const pairs = Object.entries(attributes).map(([key, value]) => ({
+    key: defineSearchAttributeKey(key, 'KEYWORD'),
+    value,
+  }));
   return {
     workflowId: 'job/1',
     status: { name } as WorkflowExecutionInfo['status'],
     startTime: new Date(0),
     closeTime: name === 'RUNNING' ? undefined : new Date(1),
-    searchAttributes,
+    typedSearchAttributes: new TypedSearchAttributes(pairs),
   };
 }
 

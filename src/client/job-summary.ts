@@ -1,5 +1,12 @@
 import type { WorkflowExecutionInfo } from '@temporalio/client';
-import { isFinalJobState, shortJobId, type JobState, type MetricsState } from '../contracts/names.js';
+import { defineSearchAttributeKey } from '@temporalio/common';
+import {
+  isFinalJobState,
+  shortJobId,
+  type JobState,
+  type MetricsState,
+  type SEARCH_ATTRIBUTES,
+} from '../contracts/names.js';
 import { isSealed } from './looking.js';
 
 export interface JobSummary {
@@ -25,13 +32,15 @@ export interface JobSummary {
 export const NAME_MEMO = 'name';
 
 /** Of a workflow, as Temporal's list and its `describe` know it. */
-export type ExecutionFacts = Pick<WorkflowExecutionInfo, 'workflowId' | 'status' | 'startTime' | 'searchAttributes'> & {
+export type ExecutionFacts = Pick<
+  WorkflowExecutionInfo,
+  'workflowId' | 'status' | 'startTime' | 'typedSearchAttributes'
+> & {
   closeTime?: Date | undefined;
   memo?: Record<string, unknown> | undefined;
 };
 
 export function toSummary(info: ExecutionFacts): JobSummary {
-  const attributes = attributesOf(info);
   const told = toldBy(info);
   const state = stateOf(info, told);
   const name = info.memo?.[NAME_MEMO];
@@ -42,11 +51,11 @@ export function toSummary(info: ExecutionFacts): JobSummary {
     ...(isSealed(name) ? { unknownKey: name.sealedWith } : {}),
     state,
     failureReason: reasonOf(told, state),
-    project: textOf(attributes['HoldfastProject']),
-    pool: textOf(attributes['HoldfastPool']),
+    project: keyword(info, 'HoldfastProject'),
+    pool: keyword(info, 'HoldfastPool'),
     machine: told.machine,
     metrics: metricsOf(info, told),
-    flags: (attributes['HoldfastFlags'] ?? []).map(String),
+    flags: [...(info.typedSearchAttributes.get(FLAGS) ?? [])],
     queuedAt: info.startTime.toISOString(),
     finishedAt: info.closeTime?.toISOString() ?? null,
   };
@@ -60,19 +69,18 @@ export interface Told {
   metrics: MetricsState | null;
 }
 
-export function toldBy(info: Pick<ExecutionFacts, 'searchAttributes'>): Told {
-  const attributes = attributesOf(info);
+export function toldBy(info: Attributed): Told {
   return {
-    state: textOf(attributes['HoldfastJobState']) as JobState | null,
-    failureReason: textOf(attributes['HoldfastFailureReason']),
-    machine: textOf(attributes['HoldfastMachine']),
-    metrics: textOf(attributes['HoldfastMetrics']) as MetricsState | null,
+    state: keyword(info, 'HoldfastJobState') as JobState | null,
+    failureReason: keyword(info, 'HoldfastFailureReason'),
+    machine: keyword(info, 'HoldfastMachine'),
+    metrics: keyword(info, 'HoldfastMetrics') as MetricsState | null,
   };
 }
 
 /** A workflow that was terminated, or refused its input, never came to say how its job ended. */
 function stateOf({ status }: ExecutionFacts, { state }: Told): JobState {
-  if (state !== null && isFinalJobState(state)) return state;
+  if (isFinalJobState(state)) return state;
   if (status.name === 'TERMINATED' || status.name === 'CANCELLED') return 'canceled';
   if (status.name === 'FAILED' || status.name === 'TIMED_OUT') return 'failed';
   return state ?? 'pending';
@@ -94,18 +102,13 @@ function metricsOf({ closeTime }: ExecutionFacts, { metrics, state }: Told): Met
  * nothing was kept of what to ask for.
  */
 export function withoutTheirWorkflow(told: JobState | null): MetricsState {
-  return told !== null && isFinalJobState(told) ? 'failed' : 'none';
+  return isFinalJobState(told) ? 'failed' : 'none';
 }
 
-type Attributes = Record<string, unknown[] | undefined>;
+type Attributed = Pick<ExecutionFacts, 'typedSearchAttributes'>;
 
-function attributesOf(info: Pick<ExecutionFacts, 'searchAttributes'>): Attributes {
-  // The untyped view; the typed one needs every key declared anew.
-  // eslint-disable-next-line @typescript-eslint/no-deprecated -- visibility has no other way to give a plain list
-  return info.searchAttributes as Attributes;
-}
+const FLAGS = defineSearchAttributeKey('HoldfastFlags', 'KEYWORD_LIST');
 
-function textOf(values: unknown[] | undefined): string | null {
-  const [value] = values ?? [];
-  return typeof value === 'string' ? value : null;
+function keyword({ typedSearchAttributes }: Attributed, name: keyof typeof SEARCH_ATTRIBUTES): string | null {
+  return typedSearchAttributes.get(defineSearchAttributeKey(name, 'KEYWORD')) ?? null;
 }

@@ -32,7 +32,7 @@ const DECIDED = `HoldfastJobState IN (${inQuotes(JOB_STATES.filter(isFinalJobSta
 /** The state that is shown, which is not always what the workflow came to say (`stateOf`). */
 function stateClause(wanted: JobState | undefined): string[] {
   if (wanted === undefined) return [];
-  const [told = ''] = clause('HoldfastJobState', wanted);
+  const told = equals('HoldfastJobState', wanted);
   if (wanted === 'success') return [told];
   // Who started it without us has said nothing yet.
   if (wanted === 'pending') return [`(${told} OR HoldfastJobState IS NULL)`, OPEN];
@@ -45,11 +45,10 @@ const NEVER_CAME = `HoldfastMetrics = 'pending' AND ${CLOSED}`;
 
 /** Of a replayed job Temporal still says what it was: a closed workflow cannot be told (`replayed.ts`). */
 function metricsClause(wanted: MetricsState | undefined): string[] {
-  const [told = ''] = clause('HoldfastMetrics', wanted);
+  if (wanted === undefined) return [];
+  const told = equals('HoldfastMetrics', wanted);
   const failed = `HoldfastMetrics = 'failed' OR (${NEVER_CAME} AND ${DECIDED})`;
   switch (wanted) {
-    case undefined:
-      return [];
     case 'pending':
       return [told, OPEN];
     case 'failed':
@@ -63,7 +62,11 @@ function metricsClause(wanted: MetricsState | undefined): string[] {
 }
 
 function clause(attribute: string, value: string | undefined): string[] {
-  return value === undefined ? [] : [`${attribute} = ${quoted(value)}`];
+  return value === undefined ? [] : [equals(attribute, value)];
+}
+
+function equals(attribute: string, value: string): string {
+  return `${attribute} = ${quoted(value)}`;
 }
 
 /** A value in the language of Temporal's visibility. */

@@ -17,7 +17,7 @@ export const JOB_STATES = ['pending', 'preparing', 'running', 'finishing', 'succ
 export type JobState = (typeof JOB_STATES)[number];
 export type FinalJobState = Extract<JobState, 'success' | 'failed' | 'canceled'>;
 
-export function isFinalJobState(state: JobState): state is FinalJobState {
+export function isFinalJobState(state: JobState | null): state is FinalJobState {
   return state === 'success' || state === 'failed' || state === 'canceled';
 }
 
