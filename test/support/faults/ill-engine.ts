@@ -22,7 +22,9 @@ export async function startIllEngine(socketPath = '/var/run/docker.sock'): Promi
       outgoing.writeHead(500, { 'content-type': 'application/json' }).end('{"message":"no space left on device"}');
       return;
     }
-    const { method, url: path, headers } = incoming;
+    const { method, url: path } = incoming;
+    // Each hop has its own. At a connection that is to be closed, an engine that has answered is gone before a request's end is written: EPIPE.
+    const headers = { ...incoming.headers, connection: 'keep-alive' };
     const onward = request({ socketPath, method, path, headers }, (answer) => {
       outgoing.writeHead(answer.statusCode ?? 502, answer.headers);
       outgoing.flushHeaders();
