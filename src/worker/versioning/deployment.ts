@@ -27,8 +27,8 @@ export interface Deployment {
   move(workflowId: string, buildId: string | null): Promise<void>;
   /** Whether a worker of the workflow's version answers within the time. */
   answers(workflowId: string, withinMs: number): Promise<boolean>;
-  /** Build ids whose workers have asked for workflow tasks lately. */
-  recentPollers(sinceMs: number): Promise<Set<string>>;
+  /** Build ids whose workers have asked for workflow tasks within this time. */
+  recentPollers(withinMs: number): Promise<Set<string>>;
 }
 
 /** This server has no Worker Deployments, or does not let us use them. */
@@ -39,6 +39,7 @@ export class VersioningUnsupportedError extends Error {
 // gRPC's own numbers.
 const DEADLINE_EXCEEDED = 4;
 const NOT_FOUND = 5;
+const FAILED_PRECONDITION = 9;
 const UNSUPPORTED = [
   3 /* invalid argument */, 7 /* permission denied */, 9 /* failed precondition */, 12 /* unimplemented */,
 ];
@@ -50,6 +51,8 @@ const { RoutingConfigUpdateState, TaskQueueType } = proto.temporal.api.enums.v1;
 const SPREAD_MS = 5_000;
 const SPREAD_LOOK_MS = 50;
 const PINNED_OVERRIDE = 1;
+/** A poll that gets nothing is answered and renewed within this time. */
+const LONGEST_POLL_MS = 70_000;
 
 export function createDeployment(client: Client, taskQueue: string): Deployment {
   const name = taskQueue.replaceAll(/[.:]/g, '-');
@@ -126,19 +129,37 @@ export function createDeployment(client: Client, taskQueue: string): Deployment 
         return true;
       } catch (error) {
         // Any other answer is one: the workflow has just closed, or has no such query.
-        return codeOf(error) !== DEADLINE_EXCEEDED;
+        return codeOf(error) !== DEADLINE_EXCEEDED && !isWithoutPoller(error);
       }
     },
-    async recentPollers(sinceMs) {
+    async recentPollers(withinMs) {
       const { pollers } = await service.describeTaskQueue({
         namespace,
         taskQueue: { name: taskQueue },
         taskQueueType: TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW,
       });
-      const recent = (pollers ?? []).filter((poller) => Number(poller.lastAccessTime?.seconds ?? 0) * 1000 >= sinceMs);
-      return new Set(recent.map((poller) => poller.deploymentOptions?.buildId ?? ''));
+      const polls = (pollers ?? []).map(({ lastAccessTime, deploymentOptions }) => ({
+        atMs: Number(lastAccessTime?.seconds ?? 0) * 1000,
+        buildId: deploymentOptions?.buildId ?? '',
+      }));
+      // The times are the server's. Whoever looks polls, too, so a clock that is further on than the next poll is due is wrong.
+      const nowMs = Math.min(Date.now(), Math.max(...polls.map(({ atMs }) => atMs)) + LONGEST_POLL_MS);
+      return new Set(polls.filter(({ atMs }) => atMs >= nowMs - withinMs).map(({ buildId }) => buildId));
     },
   };
+}
+
+/**
+ * What the server says, a second before the deadline, of a query that waits for a worker when the last one has begun to poll over 20 s ago
+ * ("no poller seen for task queue recently, worker may be down"). Of the same code is a workflow whose task fails again and again.
+ */
+function isWithoutPoller(error: unknown): boolean {
+  return codeOf(error) === FAILED_PRECONDITION && /no poller/i.test(textOf(error));
+}
+
+function textOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  return error.cause === undefined ? error.message : `${error.message} ${textOf(error.cause)}`;
 }
 
 function codeOf(error: unknown): number | undefined {

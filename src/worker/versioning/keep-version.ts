@@ -78,7 +78,7 @@ export function keepVersion(deps: KeepVersionDeps): KeptVersion {
    */
   async function replaceIfGone(current: string | undefined): Promise<boolean> {
     if (!deps.promote) return false;
-    const pollers = await deployment.recentPollers(now() - POLLER_GONE_MS);
+    const pollers = await deployment.recentPollers(POLLER_GONE_MS);
     if (current !== undefined && !isGone(current, pollers)) return false;
     await promote(current);
     return true;

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { JobHandle } from '../../../src/client.js';
 import { jobKeys } from '../../../src/store/keys.js';
@@ -110,5 +111,20 @@ describe('an upgrade of the worker', () => {
 
     expect(await job.result()).toMatchObject({ state: 'success' });
     expect(await versionOf(stack, job.workflowId)).toMatch(/^holdfast:0\./);
+  });
+
+  it('moves a job that waits also where a later one has nothing to ask for, however long no worker was there', async () => {
+    const waiting = await startLongJob('waiting');
+    const busy = await startLongJob('busy');
+    await stack.worker().stop('SIGKILL');
+    await letEnd('waiting');
+    // After 20 s Temporal answers questions to a version without workers in another way.
+    await delay(22_000);
+    await stack.startWorker({ beside: true, program: upgrade });
+
+    expect(await waiting.result()).toMatchObject({ state: 'success', exitCode: 0 });
+    await letEnd('busy');
+    expect(await busy.result()).toMatchObject({ state: 'success', exitCode: 0 });
+    expect([runsOf('waiting'), runsOf('busy')]).toEqual([1, 1]);
   });
 });
