@@ -13,7 +13,7 @@ import { guarded } from './reach.js';
 
 const STATUS_TIMEOUT_MS = 5_000;
 
-/** A job that has come to its own end is in the store, too: its version's last worker may be gone for good. */
+/** A job that has come to its own end is in the store, too: its version's last worker may be gone for good. One ended from outside is not. */
 const CLOSED_STATUS_TIMEOUT_MS = 1_500;
 
 /** Names of Temporal's. */
@@ -73,8 +73,8 @@ async function lastWord(
   description: WorkflowExecutionDescription,
 ): Promise<JobStatus> {
   const { workflowId } = description;
-  const isOpen = description.status.name === 'RUNNING';
-  const deadline = Date.now() + (isOpen ? STATUS_TIMEOUT_MS : CLOSED_STATUS_TIMEOUT_MS);
+  const isKept = description.status.name !== 'RUNNING' && !isEndedFromOutside(description);
+  const deadline = Date.now() + (isKept ? CLOSED_STATUS_TIMEOUT_MS : STATUS_TIMEOUT_MS);
   const told = await temporal
     .withDeadline(deadline, () => askStatus(temporal.workflow.getHandle(workflowId)))
     .catch(() => undefined); // no worker to answer, or a job that never came to a status

@@ -11,6 +11,8 @@ const STOP_MS = 3_000;
 export interface MetricsOffer {
   /** Whether the coordinator has it. Resolves when nothing more is sent. */
   readonly taken: Promise<boolean>;
+  /** It was sent and not answered in time: the coordinator may have it. Known when `taken` is. */
+  isUnanswered(): boolean;
   /** Nothing is sent any more. */
   giveUp(): void;
   /** Give it its chance while the grace lasts; after this nothing is sent, so the final status may go out. */
@@ -36,6 +38,7 @@ export function offerMetrics(
   let awaited = false;
   let sending: Promise<unknown> | undefined;
   let over = false;
+  let unanswered = false;
 
   async function offer(): Promise<boolean> {
     const { artifact } = await whileNobodyWaits((untilMs) =>
@@ -48,11 +51,14 @@ export function offerMetrics(
     // One that was withdrawn may have been made all the same; it must not be the one that is sent.
     if (artifact === undefined || scope.consideredCancelled) return false;
     onSend();
-    const { ok } = await whileNobodyWaits((untilMs) => {
+    // Until it is answered: what sends it may also be stopped.
+    unanswered = true;
+    const { ok, late } = await whileNobodyWaits((untilMs) => {
       const upload = send(artifact, untilMs);
       sending = upload;
       return upload;
     });
+    unanswered = late === true;
     return ok;
   }
 
@@ -91,6 +97,7 @@ export function offerMetrics(
 
   return {
     taken,
+    isUnanswered: () => unanswered,
     stop,
     giveUp: () => scope.cancel(),
     async wait() {

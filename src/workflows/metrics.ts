@@ -42,7 +42,8 @@ export function createMetricsCollection(job: () => JobContext): MetricsCollectio
     if (scope.consideredCancelled) return;
     if (uploaded) journal.metrics('uploaded', 'sent with the job; the last scrape is still to come');
     const told = await lastCollection(taskQueue, machine, request, uploaded);
-    if (!scope.consideredCancelled) journal.metrics(told.state, told.reason, told.flags);
+    const reason = offer?.isUnanswered() === true ? withUnanswered(told.reason) : told.reason;
+    if (!scope.consideredCancelled) journal.metrics(told.state, reason, told.flags);
   }
 
   function offerOf(machine: Provisioned, request: CollectMetricsInput, outcome: Outcome): typeof offer {
@@ -93,6 +94,12 @@ export function createMetricsCollection(job: () => JobContext): MetricsCollectio
       await Promise.all([offer?.wait(), withdrawn?.stop()]);
     },
   };
+}
+
+/** GitLab is not asked again: after the final status it answers nothing about artifacts. */
+function withUnanswered(reason: string | null): string {
+  const words = 'the coordinator had not confirmed its copy when the grace was over, and may have it';
+  return reason === null ? words : `${reason}; ${words}`;
 }
 
 /** When the script ended, as the step that ran it tells: from then on people wait, not from when the workflow has heard of it. */

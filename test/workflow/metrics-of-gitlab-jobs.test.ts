@@ -199,6 +199,23 @@ describe('metrics of a job of GitLab', () => {
     expect(await gracesOf(job)).toEqual([]);
   });
 
+  it.each([
+    [
+      'that was not answered in time may have come all the same, and the job says so',
+      { late: true as const },
+      /may have it/,
+    ],
+    ['that was refused has not come', {}, /^not sent$/],
+  ])('%s', async (_, verdict, reason) => {
+    const job = await start({
+      collectMetrics: ({ early }) => Promise.resolve(early === true ? EARLY : UNSENT),
+      deliverArtifacts: () => Promise.resolve({ ok: false, ...verdict, text: '' }),
+    });
+
+    expect(await job.handle.result()).toMatchObject({ state: 'success', metrics: 'stored' });
+    expect((await job.status()).metricsReason).toMatch(reason);
+  });
+
   it('are offered again while the job is busy with other things', async () => {
     const graceMs = 60_000;
     let collected = 0;

@@ -169,16 +169,23 @@ async function ownShortcomings(expect: Expectation, { job, stack, workflowId }: 
     ...(job.reports.length === 0 || kept.equals(job.trace)
       ? []
       : ['the trace in the store is another than GitLab has']),
-    ...(expect.workflow === 'closed' ? await documentShortcomings({ job, stack, workflowId }) : []),
+    ...(expect.workflow === 'closed'
+      ? await documentShortcomings({ job, stack, workflowId }, status.metricsReason)
+      : []),
   ];
 }
 
 /** What GitLab has of the metrics is the document's beginning, and the document knows how far that goes. */
-async function documentShortcomings({ job, stack, workflowId }: Omit<Told, 'key'>): Promise<string[]> {
+async function documentShortcomings(
+  { job, stack, workflowId }: Omit<Told, 'key'>,
+  reason: string | null,
+): Promise<string[]> {
   const sent = job.artifacts.find(({ type }) => type === 'metrics_referee');
   const kept = await stack.client.store.read(jobKeys.metrics(workflowId));
   if (sent === undefined || kept === undefined) return [];
   const { window, ...document } = MetricsDocument.parse(JSON.parse(kept.toString('utf8')));
+  // Nobody can know of an answer that did not come in time; but that it did not must be told.
+  if (document.delivery === 'stored' && reason?.includes('may have it') === true) return [];
   const series = JSON.parse(unzipped(sent)) as Record<string, [number, string][]>;
   const lastMs = Math.max(0, ...Object.values(series).flatMap((points) => points.map(([seconds]) => seconds * 1000)));
   const untilMs = document.uploadedUntilMs ?? 0;
