@@ -1,8 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { createWriteStream } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
-
-export { freePort } from '../../src/telemetry/free-port.js';
+import { freePort as drawPort } from '../../src/telemetry/free-port.js';
 
 /** A worker promises 10 s, the others have never needed one; the rest is for a busy machine. */
 const STOP_PATIENCE_MS = 15_000;
@@ -49,6 +48,20 @@ export function startProcess(command: string, args: string[], logFile: string, e
       }
     },
   };
+}
+
+/** Files of tests run abreast, each in a process of its own, which draws from its own part of the ports: one of so many. */
+const PORT_PARTS = 16;
+const drawnPorts = new Set<number>();
+
+/** A port on 127.0.0.1 where nobody listens, and that is given to no other caller: it may take a while until somebody does listen there. */
+export async function freePort(): Promise<number> {
+  for (;;) {
+    const port = await drawPort(drawnPorts);
+    if (port % PORT_PARTS !== process.pid % PORT_PARTS) continue;
+    drawnPorts.add(port);
+    return port;
+  }
 }
 
 /** Polls until it holds. @throws Error naming what did not come */

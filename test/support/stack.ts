@@ -295,13 +295,27 @@ export async function startStack(overrides: StackOverrides = {}): Promise<Stack>
 /** Whatever a failed test has left: only of this stack's own engine name. */
 export function removeAll(engine: string, ask: typeof docker = docker): void {
   const filter = ['--filter', `label=holdfast.engine=${engine}`];
-  const containers = ask('ps', '-aq', ...filter);
-  if (containers.length > 0) ask('rm', '-fv', ...containers);
-  const networks = ask('network', 'ls', '-q', ...filter);
-  if (networks.length > 0) ask('network', 'rm', ...networks);
-  const volumes = ask('volume', 'ls', '-q', ...filter);
-  if (volumes.length > 0) ask('volume', 'rm', '-f', ...volumes);
+  const kinds = [
+    { list: ['ps', '-aq'], remove: ['rm', '-fv'] },
+    { list: ['network', 'ls', '-q'], remove: ['network', 'rm'] },
+    { list: ['volume', 'ls', '-q'], remove: ['volume', 'rm', '-f'] },
+  ];
+  for (const { list, remove } of kinds) {
+    for (const until = Date.now() + REMOVAL_PATIENCE_MS; ;) {
+      const found = ask(...list, ...filter);
+      if (found.length === 0) break;
+      try {
+        ask(...remove, ...found);
+      } catch (error) {
+        // What a worker that has just ended had asked for is under way: "removal … is already in progress".
+        if (Date.now() > until) throw error;
+        execFileSync('sleep', ['0.3']);
+      }
+    }
+  }
 }
+
+const REMOVAL_PATIENCE_MS = 30_000;
 
 export function docker(...args: string[]): string[] {
   return execFileSync('docker', args, { encoding: 'utf8' })

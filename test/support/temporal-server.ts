@@ -1,7 +1,8 @@
 import { join } from 'node:path';
+import { Connection } from '@temporalio/client';
 import { SEARCH_ATTRIBUTES } from '../../src/contracts/names.js';
 import { findTool } from '../../src/dev/tools.js';
-import { freePort, startProcess, untilHttp, type Process } from './processes.js';
+import { freePort, startProcess, until, untilHttp, type Process } from './processes.js';
 import { dynamicConfigArguments } from '../../src/dev/temporal-settings.js';
 
 /** A Temporal dev server with its SQLite file in `directory`; the same ports and file at every start. */
@@ -13,8 +14,9 @@ export interface TemporalServer {
 export async function createTemporalServer(directory: string): Promise<TemporalServer> {
   const port = await freePort();
   const uiPort = await freePort();
+  const address = `127.0.0.1:${String(port)}`;
   return {
-    address: `127.0.0.1:${String(port)}`,
+    address,
     async start() {
       const process_ = startProcess(
         findTool('temporal', '.holdfast'),
@@ -34,7 +36,19 @@ export async function createTemporalServer(directory: string): Promise<TemporalS
         join(directory, 'temporal.log'),
       );
       await untilHttp(`http://127.0.0.1:${String(uiPort)}`);
+      // Its pages come before its service ("Frontend is not healthy yet"), and a native connection is tried once.
+      await until('an answer of Temporal', () => answers(address), 60_000);
       return process_;
     },
   };
+}
+
+async function answers(address: string): Promise<boolean> {
+  try {
+    const connection = await Connection.connect({ address });
+    await connection.close();
+    return true;
+  } catch {
+    return false;
+  }
 }

@@ -1,4 +1,5 @@
 import { connect, createServer, type Server, type Socket } from 'node:net';
+import { freePort } from '../processes.js';
 
 /** A way between two processes that a test may cut, or hold up without a word. */
 export interface Proxy {
@@ -17,7 +18,8 @@ export interface Proxy {
 
 export type ProxyTarget = { path: string } | { host: string; port: number };
 
-export async function startProxy(target: ProxyTarget, port = 0): Promise<Proxy> {
+/** @param port one of its own, which nobody takes while the way is cut (from the range of outgoing connections somebody might) */
+export async function startProxy(target: ProxyTarget, port?: number): Promise<Proxy> {
   const sockets = new Set<Socket>();
   const forgotten = new Set<Socket>();
   let stalled = false;
@@ -80,7 +82,7 @@ export async function startProxy(target: ProxyTarget, port = 0): Promise<Proxy> 
     if (forgotten.size === 0) await closed;
   }
 
-  const bound = await listen(port);
+  const bound = await listen(port ?? (await freePort()));
   return {
     port: bound,
     cut,
