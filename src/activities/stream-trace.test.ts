@@ -100,6 +100,29 @@ describe('the trace of a step', () => {
     expect(trace.length).toBe(offset);
   });
 
+  it('says that something is missing when a part that was over the limit was cut off', async () => {
+    const store = openStore();
+    const rules = { ...RULES, outputLimitBytes: 100 };
+    const deps = { store, hub: createTraceHub() };
+    const at = { part: 0, offset: 0, overLimit: false };
+    await withTracePart(deps, JOB, at, rules, (part) => part.write('x'.repeat(10_000)));
+    const cutOff = { ...at, part: 1, uncertain: true };
+    const next = await withTracePart(deps, JOB, cutOff, rules, async (part) => {
+      await part.write('the machine was lost\n');
+      return await part.close();
+    });
+    await withTracePart(deps, JOB, { ...next, part: next.part + 1, uncertain: true }, rules, async (part) => {
+      await part.write('Job failed\n');
+      await part.finish();
+    });
+
+    const trace = (await store.read(jobKeys.trace(JOB)))?.toString('utf8') ?? '';
+    expect(trace.startsWith('x'.repeat(100))).toBe(true);
+    expect(trace).toMatch(
+      /\n.*exceeded limit of 100 bytes\. At least \d+ bytes were left out here.*\nthe machine was lost\nJob failed\n$/,
+    );
+  });
+
   it('is on the disk before its offset goes into history', async () => {
     const store = openStore();
     const persisted: (number | undefined)[] = [];

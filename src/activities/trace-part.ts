@@ -1,5 +1,12 @@
 import type { TracePosition } from '../contracts/activities.js';
-import { createLimiter, parseLimiterState, renderTail, serializeLimiterState } from '../trace/limiter.js';
+import {
+  createLimiter,
+  isFull,
+  parseLimiterState,
+  renderTail,
+  serializeLimiterState,
+  type Limiter,
+} from '../trace/limiter.js';
 import { createMasker } from '../trace/masker.js';
 import { warningLine, withoutSections } from '../trace/format.js';
 import { createPartPipeline } from '../trace/pipeline.js';
@@ -42,11 +49,7 @@ async function openTracePart(
   const { store, hub } = deps;
   const part = from.part + 1;
   const offset = await baseOf(store, workflowId, part, from);
-  const saved = from.overLimit ? await store.read(jobKeys.traceTail(workflowId, from.part)) : undefined;
-  const limiter = createLimiter({
-    limitBytes: rules.outputLimitBytes,
-    state: saved === undefined ? { headBytes: offset } : parseLimiterState(saved.toString('utf8')),
-  });
+  const limiter = await limiterFor(store, { workflowId, from, offset, limitBytes: rules.outputLimitBytes });
   const pipeline = createPartPipeline({
     masker: createMasker({ phrases: rules.masks, tokenPrefixes: rules.tokenPrefixes }),
     limiter,
@@ -74,7 +77,7 @@ async function openTracePart(
     async close() {
       await writer.write(pipeline.end());
       const state = limiter.state();
-      const overLimit = state.tail.length > 0;
+      const overLimit = state.tail.length > 0 || state.lost === true;
       if (overLimit) await store.write(jobKeys.traceTail(workflowId, part), serializeLimiterState(state));
       return { part, offset: await end(), overLimit };
     },
@@ -84,6 +87,22 @@ async function openTracePart(
       return { bytes: await end() };
     },
   };
+}
+
+/** As the part before has left it; one that was cut off has left nothing, and what went past the limit in it is gone. */
+async function limiterFor(
+  store: Store,
+  at: { workflowId: string; from: TracePosition; offset: number; limitBytes: number },
+): Promise<Limiter> {
+  const { workflowId, from, offset, limitBytes } = at;
+  for (let { part } = from; from.overLimit && part > 0; part--) {
+    const saved = await store.read(jobKeys.traceTail(workflowId, part));
+    if (saved === undefined) continue;
+    const state = parseLimiterState(saved.toString('utf8'));
+    return createLimiter({ limitBytes, state: part < from.part ? { ...state, lost: true } : state });
+  }
+  const lost = from.uncertain === true && isFull(offset, limitBytes);
+  return createLimiter({ limitBytes, state: { headBytes: offset, ...(lost ? { lost } : {}) } });
 }
 
 /** Opens a part, and sees to it that whatever happens nothing of it is written after `work` has ended. */

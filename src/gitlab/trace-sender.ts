@@ -8,6 +8,9 @@ export interface TraceSource {
   read(start: number, end: number): Promise<Buffer>;
 }
 
+/** Over a line that carries 35 KB/s a chunk of 1 MiB just gets through in the time of a request. */
+const MIN_CHUNK_BYTES = 64 * 1024;
+
 export type SendOutcome =
   /** Nothing new to send. */
   | { kind: 'idle' }
@@ -25,7 +28,7 @@ export type SendOutcome =
  */
 export interface TraceSender {
   readonly offset: number;
-  /** One chunk of at most 1 MiB. */
+  /** One chunk of at most 1 MiB; of less while larger ones do not get through. */
   send(source: TraceSource, signal?: AbortSignal): Promise<SendOutcome>;
   /** The server has thrown the log away, or says that it differs: from the beginning. */
   restart(): void;
@@ -39,6 +42,7 @@ export interface TraceSender {
 export function createTraceSender(job: Pick<JobApi, 'patchTrace'>, startOffset = 0): TraceSender {
   let offset = startOffset;
   let confirmed = startOffset === 0;
+  let chunkBytes = MAX_CHUNK_BYTES;
 
   return {
     get offset() {
@@ -54,13 +58,14 @@ export function createTraceSender(job: Pick<JobApi, 'patchTrace'>, startOffset =
       const size = await source.size();
       // A server that has more than we: what it waits for is not written yet (or never will be).
       if (size <= offset) return { kind: 'idle' };
-      const bytes = await source.read(offset, Math.min(size, offset + MAX_CHUNK_BYTES));
+      const bytes = await source.read(offset, Math.min(size, offset + chunkBytes));
       if (bytes.length === 0) return { kind: 'idle' };
       const outcome = await job.patchTrace({ offset, bytes }, signal);
       switch (outcome.kind) {
         case 'accepted':
           offset += bytes.length;
           confirmed = true;
+          chunkBytes = Math.min(MAX_CHUNK_BYTES, 2 * chunkBytes);
           return { ...outcome, kind: 'sent', bytes: bytes.length };
         case 'misplaced': {
           const { size: end, jobStatus } = outcome;
@@ -72,6 +77,10 @@ export function createTraceSender(job: Pick<JobApi, 'patchTrace'>, startOffset =
           confirmed = true;
           return { kind: 'realigned', ...status };
         }
+        case 'unavailable':
+          // Over a slow line the same again would break off at the same time.
+          if (!outcome.answered) chunkBytes = Math.max(MIN_CHUNK_BYTES, chunkBytes / 2);
+          return outcome;
         default:
           return outcome;
       }

@@ -34,6 +34,16 @@ describe('limiter', () => {
     expect(Number(notice?.[2])).toBe(total - head.length - TAIL_BYTES);
   });
 
+  it('says that more is missing than it knows of when a part that was over the limit is lost', () => {
+    const limiter = createLimiter({ limitBytes: 4, state: { headBytes: 4, lost: true } });
+    const head = limiter.push(Buffer.from('after it'));
+    const state = parseLimiterState(serializeLimiterState(limiter.state()));
+    const rest = renderTail(state).toString();
+    expect(head).toHaveLength(0);
+    expect(rest).toContain('exceeded limit of 4 bytes. At least 0 bytes were left out here; the last 8 follow.');
+    expect(rest.endsWith('after it')).toBe(true);
+  });
+
   it('cuts no UTF-8 character', () => {
     const { head } = limited(4, [Buffer.from('aä€x'.repeat(40_000))]);
     expect(head.toString()).toBe('aä');

@@ -18,6 +18,16 @@ export interface LimiterState {
   /** Bytes that came after the head; the last of them are in `tail`. */
   afterHeadBytes: number;
   tail: Buffer;
+  /** True: more came after the head than `afterHeadBytes` says, and nobody knows how much (its part was cut off). */
+  lost?: true;
+}
+
+/** What the cut at a whole character may leave of the room for the head. */
+const UNUSED_ROOM_BYTES = 3;
+
+/** @returns whether a head of so many bytes may have taken all that the limit leaves it */
+export function isFull(headBytes: number, limitBytes: number): boolean {
+  return headBytes >= limitBytes - UNUSED_ROOM_BYTES;
 }
 
 /** @param state of the part before; a trace begins without one */
@@ -28,10 +38,11 @@ export function createLimiter(options: {
   let headBytes = options.state?.headBytes ?? 0;
   let afterHeadBytes = options.state?.afterHeadBytes ?? 0;
   let tail: Buffer = options.state?.tail ?? Buffer.alloc(0);
+  const lost = options.state?.lost === true;
 
   return {
     push(chunk) {
-      const room = afterHeadBytes > 0 ? 0 : Math.max(0, options.limitBytes - headBytes);
+      const room = afterHeadBytes > 0 || lost ? 0 : Math.max(0, options.limitBytes - headBytes);
       const cut = chunk.length <= room ? chunk.length : wholeCharacters(chunk, room);
       const head = chunk.subarray(0, cut);
       const rest = chunk.subarray(cut);
@@ -40,19 +51,20 @@ export function createLimiter(options: {
       if (rest.length > 0) tail = lastBytes(tail, rest);
       return head;
     },
-    state: () => ({ limitBytes: options.limitBytes, headBytes, afterHeadBytes, tail }),
+    state: () => ({ limitBytes: options.limitBytes, headBytes, afterHeadBytes, tail, ...(lost ? { lost } : {}) }),
   };
 }
 
 /** What ends the trace: nothing; the tail, when nothing is missing between; or a notice and the tail. */
 export function renderTail(state: LimiterState): Buffer {
-  const whole = state.afterHeadBytes <= state.tail.length;
+  const whole = state.afterHeadBytes <= state.tail.length && state.lost !== true;
   const tail = whole ? state.tail : state.tail.subarray(firstWholeCharacter(state.tail));
   const omitted = state.afterHeadBytes - tail.length;
-  if (omitted === 0) return tail;
+  if (omitted === 0 && state.lost !== true) return tail;
+  const bytes = state.lost === true ? `At least ${String(omitted)}` : String(omitted);
   const notice =
     `\n\x1b[33;1mJob's log exceeded limit of ${String(state.limitBytes)} bytes. ` +
-    `${String(omitted)} bytes were left out here; the last ${String(tail.length)} follow.\x1b[0;m\n`;
+    `${bytes} bytes were left out here; the last ${String(tail.length)} follow.\x1b[0;m\n`;
   return Buffer.concat([Buffer.from(notice), tail]);
 }
 
@@ -63,7 +75,7 @@ export function serializeLimiterState(state: LimiterState): string {
 /** @throws Error when the text is not what `serializeLimiterState` wrote */
 export function parseLimiterState(text: string): LimiterState {
   const value = JSON.parse(text) as Record<keyof LimiterState, unknown>;
-  const { limitBytes, headBytes, afterHeadBytes, tail } = value;
+  const { limitBytes, headBytes, afterHeadBytes, tail, lost } = value;
   if (![limitBytes, headBytes, afterHeadBytes].every(Number.isSafeInteger) || typeof tail !== 'string') {
     throw new Error('The saved state of the trace limit is damaged');
   }
@@ -72,6 +84,7 @@ export function parseLimiterState(text: string): LimiterState {
     headBytes: headBytes as number,
     afterHeadBytes: afterHeadBytes as number,
     tail: Buffer.from(tail, 'base64'),
+    ...(lost === true ? { lost } : {}),
   };
 }
 
