@@ -1,28 +1,18 @@
-import { execFileSync } from 'node:child_process';
-import { rmSync, statfsSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import type { OwnFileSystem } from '../../support/faults/own-file-system.js';
 import type { Scenario } from '../../support/faults/scenario.js';
 
-/** Leaves no byte free. @returns the file to remove */
-function fill(directory: string): string {
-  const file = join(directory, 'ballast');
-  const { bavail, bsize } = statfsSync(directory);
-  writeFileSync(file, Buffer.alloc(bavail * bsize));
-  return file;
-}
-
-/** @param store a file system of its own, small and ours to break */
-export function storeScenarios(store: () => string): Scenario[] {
+/** @param store a small one */
+export function storeScenarios(store: () => OwnFileSystem): Scenario[] {
   return [
     {
       name: 'store read-only for six seconds while the script runs',
       job: { lines: 'lasting' },
       async run(scene) {
         await scene.line(10);
-        execFileSync('mount', ['-o', 'remount,ro', store()]);
+        await store().makeReadOnly();
         await delay(6_000);
-        execFileSync('mount', ['-o', 'remount,rw', store()]);
+        store().mend();
         scene.repaired();
       },
     },
@@ -32,9 +22,9 @@ export function storeScenarios(store: () => string): Scenario[] {
       job: { lines: 'lasting' },
       async run(scene) {
         await scene.line(10);
-        const ballast = fill(store());
+        await store().fill();
         await delay(6_000);
-        rmSync(ballast);
+        store().mend();
         scene.repaired();
       },
     },
@@ -44,9 +34,9 @@ export function storeScenarios(store: () => string): Scenario[] {
       job: { lines: 20, more: { artifacts: { paths: ['big'] }, before_script: ['head -c 3000000 /dev/urandom >big'] } },
       async run(scene) {
         await scene.line(10);
-        const ballast = fill(store());
+        await store().fill();
         await delay(8_000);
-        rmSync(ballast);
+        store().mend();
         scene.repaired();
         await scene.handle.result();
         const { artifacts } = await scene.status();
@@ -57,10 +47,10 @@ export function storeScenarios(store: () => string): Scenario[] {
     {
       name: 'store full when the job starts',
       job: { lines: 20 },
-      prepare: () => void fill(store()),
+      prepare: () => store().fill(),
       async run(scene) {
         await delay(6_000);
-        rmSync(join(store(), 'ballast'));
+        store().mend();
         scene.repaired();
       },
     },
