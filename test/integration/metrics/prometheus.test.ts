@@ -10,6 +10,7 @@ import { createPrometheusClient, type PrometheusClient } from '../../../src/metr
 import { HOLDFAST_QUERIES, QUERY_PRESETS } from '../../../src/metrics/queries.js';
 import { RULE_PRESET_NAMES, toRules } from '../../../src/metrics/rules.js';
 import { openPrometheus } from '../../../src/worker/metrics-parts.js';
+import { until } from '../../support/processes.js';
 import { startFront, type Front } from '../../support/prometheus/front.js';
 import { PAST_MEMORY_BYTES, writePastSamples } from '../../support/prometheus/samples.js';
 import { createPrometheusServer, type PrometheusServer } from '../../support/prometheus/server.js';
@@ -254,7 +255,14 @@ describe('how it lets us in', () => {
     const basicAuth = { username: 'holdfast', passwordFile };
     const mutual = { ca: tls.ca, cert: tls.cert, key: tls.key };
     try {
-      await expect(open({ ...mutual, basicAuth }).query('vector(1)')).resolves.toHaveLength(1);
+      const welcome = open({ ...mutual, basicAuth });
+      const isReady = () =>
+        welcome.ready().then(
+          () => true,
+          () => false,
+        );
+      await until('an open database', isReady);
+      await expect(welcome.query('vector(1)')).resolves.toHaveLength(1);
       await expect(open(mutual).query('vector(1)')).rejects.toMatchObject({ code: 'PROMETHEUS_DENIED' });
       await expect(open({ basicAuth }).query('vector(1)')).rejects.toMatchObject({
         code: 'PROMETHEUS_UNREACHABLE',

@@ -65,7 +65,7 @@ export async function createPrometheusServer(options: PrometheusServerOptions): 
         ],
         join(directory, 'prometheus.log'),
       );
-      // Behind TLS or a password any answer will do.
+      // Behind TLS or a password only its user can ask whether it is ready: until its database is open it answers 503.
       if (web === undefined) await untilHttp(`${url}/-/ready`);
       else await until(url, () => listens(port));
     },
