@@ -149,13 +149,17 @@ describe('JSON', () => {
 describe('Temporal', () => {
   it('shows a job in words: search attributes, summaries, details', async () => {
     const id = unique('words');
-    const handle = await stack.client.startJob({ image: TEST_IMAGE, script: ['sleep 3'] }, { id });
+    const handle = await stack.client.startJob(
+      { image: TEST_IMAGE, script: [`until [ -e /shared/${id}.read ]; do sleep 0.1; done`] },
+      { id },
+    );
     await until('the running script', async () =>
       (await handle.status()).steps.some(({ name, state }) => name === 'step_script' && state === 'running'),
     );
     const details = await temporal(
       ...['workflow', 'metadata', '--workflow-id', `job/${id}`, '-o', 'json', '--codec-endpoint', stack.metricsUrl],
     );
+    writeFileSync(join(stack.shared, `${id}.read`), '');
     await handle.result();
     const described = await temporal('workflow', 'describe', '--workflow-id', `job/${id}`, '-o', 'json');
     const history = await temporal('workflow', 'show', '--workflow-id', `job/${id}`, '-o', 'json');
