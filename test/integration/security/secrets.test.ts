@@ -170,7 +170,20 @@ describe("a job's secrets", () => {
   });
 });
 
+/** Of looks in which a file was renamed or removed between being listed and being read. */
+const MOST_TRIES = 50;
+
 function leaksOnDisk(): string[] {
+  for (let tries = 1; ; tries++) {
+    try {
+      return leaksInFiles();
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT' || tries === MOST_TRIES) throw error;
+    }
+  }
+}
+
+function leaksInFiles(): string[] {
   const database = filesBelow(stack.directory).filter((file) => /temporal\.db/.test(file));
   const store = filesBelow(join(stack.directory, 'store'));
   const logs = filesBelow(stack.directory).filter((file) => file.endsWith('.log'));
