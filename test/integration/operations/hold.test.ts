@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -98,11 +99,14 @@ describe('a job that is held for debugging', () => {
 
 describe('the variable HOLDFAST_HOLD_ON_FAILURE', () => {
   it('holds the machine too, and the timer ends the hold', async () => {
-    const ended = await holdfast('run', failingJob({ HOLDFAST_HOLD_ON_FAILURE: '6 seconds' }), '--json');
-    const { workflowId } = JSON.parse(ended.stdout) as { workflowId: string };
+    const id = `held-${randomBytes(4).toString('hex')}`;
+    const ran = holdfast('run', failingJob({ HOLDFAST_HOLD_ON_FAILURE: '6 seconds' }), '--id', id);
+    const workflowId = `job/${id}`;
     const job = await stack.client.job(workflowId);
-    await until('the hold', async () => (await job.status()).heldUntil !== null);
+    const status = () => job.status().catch(() => undefined);
+    await until('the hold', async () => typeof (await status())?.heldUntil === 'string', 60_000);
     expect(stack.leftovers(workflowId)).not.toEqual([]);
+    expect((await ran).code).toBe(7);
     await untilNothingIsLeft(workflowId);
     expect((await job.status()).heldUntil).toBeNull();
   });
