@@ -55,11 +55,11 @@ describe('the list', () => {
   it('is filtered by state and searched by any part of a name', async () => {
     const { page } = await site.open('/');
     await page.selectOption('select[name=state]', 'failed');
-    await page.click('form.filters button');
+    await Promise.all([page.waitForURL(/state=failed/), page.click('form.filters button')]);
     expect(await page.locator('tbody tr').allInnerTexts()).toEqual([expect.stringContaining('fails <b>')]);
     expect(new URL(page.url()).searchParams.get('state')).toBe('failed');
 
-    await page.click('text=Show all');
+    await Promise.all([page.waitForURL(`${site.stack.webUrl}/`), page.click('text=Show all')]);
     await page.fill('input[name=q]', 'THE WORLD');
     await page.keyboard.press('Enter');
     await until('one job', async () => (await page.locator('tbody tr').count()) === 1);
