@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Process } from '../../support/processes.js';
+import { linesOf } from '../../support/faults/numbered-job.js';
 import type { Scenario, Scene } from '../../support/faults/scenario.js';
+import { until, type Process } from '../../support/processes.js';
 import { docker } from '../../support/stack.js';
 import { machineOf } from './engine.js';
 import { startedBeside } from './upgrade.js';
@@ -50,12 +51,16 @@ export const frozenScenarios = (): Scenario[] => [
   },
   {
     name: 'build container stopped from outside (SIGSTOP) for 9 s, in which its script ends',
-    job: { lines: 30 },
+    job: { lines: 'lasting' },
     async run(scene) {
-      await scene.line(20);
+      await scene.line(10);
       const build = await buildOf(scene);
+      // Its first process alone: the script goes on.
       docker('kill', '-s', 'STOP', build);
-      await scene.line(30);
+      scene.letEnd();
+      const printed = () => linesOf(scene.job, scene.stack.shared);
+      await until('the end of the script', () => printed() > 0);
+      await scene.line(printed());
       await delay(FROZEN_MS);
       const { state } = await scene.status();
       if (state !== 'running') throw new Error(`The job is ${state} before its container has ended`);

@@ -109,7 +109,8 @@ export function tally(job: NumberedJob, trace: string, shared: string): Tally {
   };
 }
 
-function linesOf({ id, lines }: NumberedJob, shared: string): number {
+/** How many it was to print; 0: a lasting job has not ended its lines. */
+export function linesOf({ id, lines }: NumberedJob, shared: string): number {
   if (lines !== 'lasting') return lines;
   const file = join(shared, `${id}.lines`);
   return existsSync(file) ? Number(readFileSync(file, 'utf8')) : 0;
