@@ -1,3 +1,5 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { FaultAction } from '../../support/coordinator/faults.js';
 import { isOver, type CoordinatorJob } from '../../support/coordinator/job.js';
@@ -15,7 +17,13 @@ async function buildIsOver(scene: Scene): Promise<void> {
   await until('the end of the build', async () => (await scene.status()).state === 'finishing', 90_000);
 }
 
-/** While it goes on, the job's script prints on: the store's trace is the proof. */
+/** Ten lines are printed in a second of it. */
+const GOES_ON_MS = 10_000;
+
+/**
+ * While it goes on, the job's script prints on: the store's trace is the proof.
+ * @param ms at least
+ */
 async function awayFor(scene: Scene, ms: number, how: 'cut' | 'stall' | 'forget'): Promise<void> {
   const { link } = scene.gitlab();
   const known = scene.remote().trace.length;
@@ -23,8 +31,12 @@ async function awayFor(scene: Scene, ms: number, how: 'cut' | 'stall' | 'forget'
   else if (how === 'stall') link.stall();
   else link.forget();
   const before = (await scene.trace()).length;
-  await delay(ms);
-  if ((await scene.trace()).length <= before) throw new Error('The build stood still while the coordinator was away');
+  const goesOn = until(
+    'a build that goes on while the coordinator is away',
+    async () => (await scene.trace()).length > before,
+    GOES_ON_MS,
+  );
+  await Promise.all([delay(ms), goesOn]);
   if (how !== 'forget' && scene.remote().trace.length > known + 100_000)
     throw new Error('The coordinator was not away');
   await link.restore();
@@ -270,9 +282,19 @@ function answerFault(
   };
 }
 
+/** The rest of a script that is silent for as long as it takes. */
+export const UNTIL_HEARD = ['until [ -e /shared/{id}.heard ]; do sleep 0.1; done'];
+
+/** Waits for a sign of life of a job that is silent, and ends the silence. */
+export async function signOfLifeHeard(scene: Scene): Promise<void> {
+  // One is the acknowledgement.
+  await until('a sign of life of the silent job', () => scene.remote().keepAlives >= 2, 90_000);
+  writeFileSync(join(scene.stack.shared, `${scene.job.id}.heard`), '');
+}
+
 const quiet: Scenario = {
   name: 'keep-alive of a silent job fails, and resumes',
-  job: { lines: 5, then: ['sleep 40'] },
+  job: { lines: 5, then: UNTIL_HEARD },
   gitlab: {},
   async run(scene) {
     const { coordinator } = scene.gitlab();
@@ -283,8 +305,7 @@ const quiet: Scenario = {
       job: scene.remote().id,
     });
     await scene.line(5);
-    await scene.handle.result();
-    if (scene.remote().keepAlives === 0) throw new Error('No sign of life came through');
+    await signOfLifeHeard(scene);
   },
 };
 
