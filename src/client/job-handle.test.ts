@@ -1,4 +1,5 @@
-import { ServiceError, type Client } from '@temporalio/client';
+import { ServiceError, WorkflowUpdateFailedError, type Client } from '@temporalio/client';
+import { ApplicationFailure } from '@temporalio/common';
 import { describe, expect, it } from 'vitest';
 import { createJobHandle, type JobHandleDeps } from './job-handle.js';
 
@@ -33,5 +34,12 @@ describe('whoever waits for a result', () => {
     const handle = handleOn([new ServiceError('Workflow Update failed', { cause: refusal }), { state: 'success' }]);
 
     expect(await handle.result()).toEqual({ state: 'success' });
+  });
+
+  it('looks at its end where a job was refused before it could be asked', async () => {
+    const unheard = ApplicationFailure.nonRetryable('No registered handler for update: result');
+    const handle = handleOn([new WorkflowUpdateFailedError('Workflow Update failed', unheard), { state: 'failed' }]);
+
+    expect(await handle.result()).toEqual({ state: 'failed' });
   });
 });

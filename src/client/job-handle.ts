@@ -126,7 +126,11 @@ async function askForResult(temporal: Client, workflowId: string, updateId: stri
   }
 }
 
-/** Temporal's name for the end of an update whose workflow was ended from outside. */
+/** What the SDK says of an update that came with the first task of a workflow which fails there: an input that is refused. */
+const UNHEARD = /^No registered handler for update/;
+
+/** Temporal's name for the end of an update whose workflow was ended from outside; or the workflow ended before it could hear of it. */
 function endedMeanwhile(cause: unknown): boolean {
-  return cause instanceof ApplicationFailure && cause.type === 'AcceptedUpdateCompletedWorkflow';
+  if (!(cause instanceof ApplicationFailure)) return false;
+  return cause.type === 'AcceptedUpdateCompletedWorkflow' || UNHEARD.test(cause.message);
 }
