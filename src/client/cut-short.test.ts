@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { JobStatus, StepStatus } from '../contracts/ci-job.js';
-import { METRICS_TO_COME } from '../contracts/names.js';
+import { metricsWords } from '../contracts/names.js';
 import { isCutShort, statusOfCutShort } from './cut-short.js';
 
 const step = (name: string, state: StepStatus['state']): StepStatus => ({
@@ -51,7 +51,7 @@ describe('a workflow that was ended from outside', () => {
   it('leaves its decision as it was; what was to come after it does not come', () => {
     const decided = status({
       state: 'failed',
-      summary: `The job failed: exit code 1.${METRICS_TO_COME}`,
+      summary: `The job failed: exit code 1.${metricsWords('pending', null)}`,
       failureReason: 'script_failure',
       heldUntil: 'later',
       metrics: 'pending',

@@ -1,7 +1,8 @@
 import type { JobStatus, StepStatus } from '../contracts/ci-job.js';
-import { isFinalJobState, METRICS_TO_COME } from '../contracts/names.js';
+import { isFinalJobState } from '../contracts/names.js';
 import type { ForeignEnd } from './closed-result.js';
 import { withoutTheirWorkflow } from './job-summary.js';
+import { withMetrics } from './with-metrics.js';
 
 /** Whether a closed workflow still tells of something as going on. */
 export function isCutShort({ state, metrics, heldUntil }: JobStatus): boolean {
@@ -19,18 +20,15 @@ export function statusOfCutShort(
   status: JobStatus,
   { end, closedAt, traceBytes }: { end: ForeignEnd; closedAt: string | null; traceBytes: number },
 ): JobStatus {
-  const metrics = status.metrics === 'pending' ? withoutTheirWorkflow(status.state) : status.metrics;
+  const told =
+    status.metrics === 'pending' ? withMetrics(status, withoutTheirWorkflow(status.state), UNCOLLECTED) : status;
   const over: JobStatus = {
-    ...status,
-    metrics,
-    metricsReason: status.metrics === 'pending' ? UNCOLLECTED : status.metricsReason,
+    ...told,
     heldUntil: null,
     steps: status.steps.map((step) => overStep(step, end.state, closedAt)),
   };
-  if (isFinalJobState(status.state)) {
-    // It was decided, and stands.
-    return { ...over, summary: status.summary.replace(METRICS_TO_COME, ` Metrics: ${metrics} (${UNCOLLECTED}).`) };
-  }
+  // What was decided stands.
+  if (isFinalJobState(status.state)) return over;
   const summary = status.unknownKey === undefined ? describeEnd(end) : status.summary;
   return { ...over, ...end, summary, finishedAt: closedAt, traceBytes };
 }

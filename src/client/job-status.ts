@@ -10,6 +10,7 @@ import { JobNotFoundError } from './errors.js';
 import { toldBy, toSummary, type JobSummary } from './job-summary.js';
 import { looking } from './looking.js';
 import { guarded } from './reach.js';
+import { withMetrics } from './with-metrics.js';
 
 const STATUS_TIMEOUT_MS = 5_000;
 
@@ -91,7 +92,7 @@ async function readKeptStatus(store: Store, description: WorkflowExecutionDescri
   const kept = await store.read(jobKeys.status(description.workflowId)).catch(() => undefined);
   if (kept === undefined) return undefined;
   const status = JSON.parse(kept.toString('utf8')) as JobStatus;
-  return { ...status, metrics: metrics ?? status.metrics };
+  return metrics === null || metrics === status.metrics ? status : withMetrics(status, metrics, null);
 }
 
 /** @param known when the store is away, or has none */

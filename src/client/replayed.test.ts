@@ -17,13 +17,18 @@ it('after a replay a job says one thing of its metrics, in its sentence too', as
   const store = createDirectoryStore({ directory });
   const replayed = { outcome: 'uploaded', reason: '6 series', flags: [] };
   await store.write(jobKeys.metricsReplayed('job/a'), JSON.stringify(replayed));
-  const summary = 'The job succeeded. Metrics: failed (Prometheus cannot be reached).';
+  const before: Partial<JobStatus> = {
+    workflowId: 'job/a',
+    metrics: 'failed',
+    metricsReason: 'Prometheus cannot be reached',
+    summary: 'The job failed: Metrics: none there. Metrics: failed (Prometheus cannot be reached).',
+  };
 
-  const status = await statusAfterReplay(store, { workflowId: 'job/a', metrics: 'failed', summary } as JobStatus);
+  const status = await statusAfterReplay(store, before as JobStatus);
 
   expect(status).toMatchObject({
     metrics: 'uploaded',
     metricsReason: 'replayed: 6 series',
-    summary: 'The job succeeded. Metrics: uploaded (replayed: 6 series).',
+    summary: 'The job failed: Metrics: none there. Metrics: uploaded (replayed: 6 series).',
   });
 });

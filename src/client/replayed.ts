@@ -2,6 +2,7 @@ import type { JobStatus, ReplayedMetrics } from '../contracts/ci-job.js';
 import { jobKeys } from '../store/keys.js';
 import type { Store } from '../store/store.js';
 import type { JobSummary } from './job-summary.js';
+import { withMetrics } from './with-metrics.js';
 
 export async function readReplayed(store: Store, workflowId: string): Promise<ReplayedMetrics | undefined> {
   const kept = await store.read(jobKeys.metricsReplayed(workflowId));
@@ -14,11 +15,7 @@ export async function statusAfterReplay(store: Store, status: JobStatus): Promis
   if (status.metrics !== 'failed') return status;
   const replayed = await readReplayed(store, status.workflowId);
   if (replayed === undefined) return status;
-  const metricsReason = `replayed: ${replayed.reason}`;
-  // The last sentence of the job's own workflow is about what it knew.
-  const [ofJob = status.summary] = status.summary.split(' Metrics: ');
-  const summary = `${ofJob} Metrics: ${replayed.outcome} (${metricsReason}).`;
-  return { ...status, metrics: replayed.outcome, metricsReason, summary };
+  return withMetrics(status, replayed.outcome, `replayed: ${replayed.reason}`);
 }
 
 /** The same for a list. @param wanted the state that was asked for: what is no longer in it goes */

@@ -28,8 +28,12 @@ export function isFinalJobState(state: JobState | null): state is FinalJobState 
 export const METRICS_STATES = ['pending', 'uploaded', 'stored', 'failed', 'none'] as const;
 export type MetricsState = (typeof METRICS_STATES)[number];
 
-/** End of the summary of a job that is over while its metrics are `pending`. */
-export const METRICS_TO_COME = ' Metrics are still being collected.';
+/** The last words of the summary of a job that is over. */
+export function metricsWords(state: MetricsState, reason: string | null): string {
+  if (state === 'none') return '';
+  if (state === 'pending') return ' Metrics are still being collected.';
+  return ` Metrics: ${state}${reason === null ? '' : ` (${reason})`}.`;
+}
 
 export const SEARCH_ATTRIBUTES = {
   HoldfastJobState: 'Keyword',

@@ -3,7 +3,7 @@ import { setCurrentDetails, upsertSearchAttributes, workflowInfo } from '@tempor
 import type { ArtifactStatus, CiJobResult, JobStatus, StepStatus } from '../contracts/ci-job.js';
 import type { JobSpec } from '../contracts/job-spec.js';
 import type { SEARCH_ATTRIBUTES } from '../contracts/names.js';
-import { isFinalJobState, METRICS_TO_COME, shortJobId, type JobState, type MetricsState } from '../contracts/names.js';
+import { isFinalJobState, metricsWords, shortJobId, type JobState, type MetricsState } from '../contracts/names.js';
 import type { Provisioned, StageTime } from '../contracts/activities.js';
 import { finalState, isAllowedToFail, type Outcome } from './outcome.js';
 
@@ -44,6 +44,9 @@ type AttributeName = keyof typeof SEARCH_ATTRIBUTES;
 export function openJournal(spec: JobSpec, steps: readonly string[]): Journal {
   const { workflowId, startTime } = workflowInfo();
   let result: CiJobResult | undefined;
+  /** What the summary is made of beside the metrics. Apart, since each of them changes without the others. */
+  let sentence = '';
+  let notes = '';
   const status: JobStatus = {
     id: shortJobId(workflowId),
     workflowId,
@@ -71,10 +74,17 @@ export function openJournal(spec: JobSpec, steps: readonly string[]): Journal {
     artifacts: [],
   };
 
-  function tell(state: JobState, summary: string): void {
+  function tell(state: JobState, told: string): void {
     status.state = state;
-    status.summary = summary;
-    setCurrentDetails(summary);
+    sentence = told;
+    compose();
+  }
+
+  /** @param aside what the summary does not say, for it is soon over */
+  function compose(aside = ''): void {
+    const metrics = isFinalJobState(status.state) ? metricsWords(status.metrics, status.metricsReason) : '';
+    status.summary = `${sentence}${notes}${metrics}`;
+    setCurrentDetails(`${status.summary}${aside}${holdWords(status)}`);
   }
 
   function step(name: string): StepStatus {
@@ -89,7 +99,7 @@ export function openJournal(spec: JobSpec, steps: readonly string[]): Journal {
   function conclusion(outcome: Outcome): Partial<JobStatus> {
     return {
       state: finalState(outcome),
-      summary: describeEnd(outcome, status.metrics),
+      summary: `${describeEnd(outcome)}${metricsWords(status.metrics, status.metricsReason)}`,
       failureReason: failureReasonOf(outcome),
       failureMessage: outcome.kind === 'success' ? null : outcome.message,
       exitCode: exitCodeOf(outcome),
@@ -135,7 +145,7 @@ export function openJournal(spec: JobSpec, steps: readonly string[]): Journal {
       const entry = step(name);
       entry.state = 'running';
       entry.startedAt = nowIso();
-      setCurrentDetails(`${status.summary} Step ${name} runs.`);
+      compose(` Step ${name} runs.`);
     },
     stepEnded(name, state, facts) {
       const entry = step(name);
@@ -153,7 +163,7 @@ export function openJournal(spec: JobSpec, steps: readonly string[]): Journal {
     decided(outcome, traceBytes) {
       const state = finalState(outcome);
       Object.assign(status, conclusion(outcome), { traceBytes });
-      tell(state, describeEnd(outcome, status.metrics));
+      tell(state, describeEnd(outcome));
       upsert({
         HoldfastJobState: state,
         ...(status.failureReason === null ? {} : { HoldfastFailureReason: status.failureReason }),
@@ -177,8 +187,7 @@ export function openJournal(spec: JobSpec, steps: readonly string[]): Journal {
       status.metricsReason = reason;
       if (result !== undefined) {
         result = { ...result, metrics: state };
-        const words = reason === null ? '' : ` (${reason})`;
-        tell(status.state, `${sentenceOfState(status.state)} Metrics: ${state}${words}.`);
+        compose();
       }
       // Before the decision the state goes out with the final one: an event saved for each job.
       if (changed && isFinalJobState(status.state)) upsert({ HoldfastMetrics: state });
@@ -186,14 +195,11 @@ export function openJournal(spec: JobSpec, steps: readonly string[]): Journal {
     },
     held(untilMs) {
       status.heldUntil = untilMs === undefined ? null : new Date(untilMs).toISOString();
-      const words =
-        status.heldUntil === null
-          ? ''
-          : ` Its machine is held until ${status.heldUntil}: holdfast shell ${status.id}, holdfast release ${status.id}.`;
-      setCurrentDetails(status.summary + words);
+      compose();
     },
     note(text) {
-      tell(status.state, `${status.summary} ${text}`);
+      notes += ` ${text}`;
+      compose();
     },
     stages: () =>
       status.steps.flatMap((entry) =>
@@ -219,21 +225,20 @@ function exitCodeOf(outcome: Outcome): number | null {
   return outcome.kind === 'failed' ? outcome.exitCode : null;
 }
 
-function describeEnd(outcome: Outcome, metrics: MetricsState): string {
-  const waiting = metrics === 'pending' ? METRICS_TO_COME : '';
+function describeEnd(outcome: Outcome): string {
   switch (outcome.kind) {
     case 'success':
-      return `The job succeeded.${waiting}`;
+      return 'The job succeeded.';
     case 'failed':
-      return `The job failed: ${outcome.message}.${waiting}`;
+      return `The job failed: ${outcome.message}.`;
     case 'canceled':
-      return `The job was canceled.${waiting}`;
+      return 'The job was canceled.';
   }
 }
 
-function sentenceOfState(state: JobState): string {
-  if (state === 'success') return 'The job succeeded.';
-  return state === 'failed' ? 'The job failed.' : 'The job was canceled.';
+function holdWords({ heldUntil, id }: JobStatus): string {
+  if (heldUntil === null) return '';
+  return ` Its machine is held until ${heldUntil}: holdfast shell ${id}, holdfast release ${id}.`;
 }
 
 export function upsert(values: Partial<Record<Exclude<AttributeName, 'HoldfastFlags'>, string>>): void {

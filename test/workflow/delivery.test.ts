@@ -1,8 +1,10 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { ReportOutcome } from '../../src/contracts/activities.js';
+import { RELEASE_SIGNAL } from '../../src/contracts/names.js';
 import { JobFileSchema } from '../../src/job/job-file.js';
 import { jobFileToSpec } from '../../src/job/to-spec.js';
-import { startFakeWorld, type Behaviour, type FakeJob, type FakeWorld } from './fake-world.js';
+import { until } from '../support/processes.js';
+import { exited, startFakeWorld, type Behaviour, type FakeJob, type FakeWorld } from './fake-world.js';
 import { GITLAB, METRICS_ARTIFACT } from './gitlab-job.js';
 
 let world: FakeWorld;
@@ -14,7 +16,7 @@ beforeAll(async () => {
 afterAll(() => world.close());
 
 /** A job whose coordinator says this when it has its final status. */
-async function start(told: ReportOutcome, behaviour: Behaviour = {}): Promise<FakeJob> {
+async function start(told: ReportOutcome, behaviour: Behaviour = {}, input: object = {}): Promise<FakeJob> {
   let finished: () => void = () => undefined;
   const end = new Promise<void>((resolve) => (finished = resolve));
   const spec = jobFileToSpec(JobFileSchema.parse({ script: ['true'], artifacts: { paths: ['x'] } }));
@@ -28,8 +30,13 @@ async function start(told: ReportOutcome, behaviour: Behaviour = {}): Promise<Fa
       reportToCoordinator: () => end.then(() => told),
       ...behaviour,
     },
-    { input: { spec, coordinator: GITLAB } },
+    { input: { spec, coordinator: GITLAB, ...input } },
   );
+}
+
+async function currentDetailsOf({ handle }: FakeJob): Promise<string> {
+  const { currentDetails } = await handle.query<{ currentDetails?: string }>('__temporal_workflow_metadata');
+  return currentDetails ?? '';
 }
 
 describe('a job that its coordinator has ended by itself', () => {
@@ -46,6 +53,34 @@ describe('a job that its coordinator has ended by itself', () => {
 
     expect(await job.result()).toMatchObject({ state: 'success' });
     expect((await job.status()).summary).toMatch(words);
+  });
+
+  it('says so still, and why it failed, when its metrics have come and while its machine is held', async () => {
+    let scraped: () => void = () => undefined;
+    const scrape = new Promise<void>((resolve) => (scraped = resolve));
+    const collected = { state: 'stored', outcome: 'stored', reason: '6 series', flags: [] } as const;
+    const job = await start(
+      { kind: 'undelivered', reason: 'no answer' },
+      { runStep: () => Promise.resolve(exited(3)), collectMetrics: () => scrape.then(() => collected) },
+      { holdOnFailureMs: 600_000 },
+    );
+    const ended = /^The job failed: exit code 3\. Done, undelivered: .* in the store\./;
+
+    await job.result();
+    expect((await job.status()).summary).toMatch(new RegExp(`${ended.source} Metrics are still being collected\\.$`));
+    scraped();
+    await until('the metrics', async () => (await job.status()).metrics === 'stored');
+    expect((await job.status()).summary).toMatch(new RegExp(`${ended.source} Metrics: stored \\(6 series\\)\\.$`));
+    const { heldUntil, id } = await job.status();
+    // What Temporal's own UI shows.
+    const details = await currentDetailsOf(job);
+    expect(details).toMatch(ended);
+    expect(details).toContain(
+      `Metrics: stored (6 series). Its machine is held until ${String(heldUntil)}: holdfast shell ${id}`,
+    );
+    await job.handle.signal(RELEASE_SIGNAL);
+    await job.handle.result();
+    expect(await currentDetailsOf(job)).not.toMatch(/is held/);
   });
 
   it('says nothing of that when the coordinator has what it was told', async () => {
