@@ -56,3 +56,9 @@ it('gives up what does not answer within its limit, and says that it may yet be 
 
   expect(result).toMatchObject({ ok: false, late: true, text: expect.stringContaining('not taken in time') });
 });
+
+it.each(['canceled', null])('tells of a job that is over at the coordinator, as %s', async (jobStatus) => {
+  const result = await deliver(() => Promise.resolve({ kind: 'refused', jobStatus }));
+
+  expect(result).toMatchObject({ ok: false, ended: { as: jobStatus } });
+});

@@ -1,5 +1,5 @@
 import { Context } from '@temporalio/activity';
-import type { Activities } from '../contracts/activities.js';
+import type { Activities, DeliverResult } from '../contracts/activities.js';
 import type { ArtifactStatus } from '../contracts/ci-job.js';
 import { createBackoff } from '../gitlab/backoff.js';
 import type { JobApi } from '../gitlab/client.js';
@@ -94,7 +94,7 @@ async function deliver(
   deps: CoordinatorDeps,
   { job, silenceLimitMs, ref, progress, clock, signal }: Delivery,
   artifact: ArtifactStatus,
-): Promise<{ ok: boolean; line: string; gaveUp?: string }> {
+): Promise<Pick<DeliverResult, 'ok' | 'gaveUp' | 'ended'> & { line: string }> {
   const said = `Uploading artifacts as "${artifact.type}" to coordinator...`;
   const backoff = createBackoff({ ...RETRY, random: () => systemClock.random() });
   for (let rejections = 0; ;) {
@@ -107,7 +107,11 @@ async function deliver(
       case 'tooLarge':
         return { ok: false, line: errorLine(`${said} 413 too large for this project or instance`) };
       case 'refused':
-        return { ok: false, line: errorLine(`${said} 403 the job is over at the coordinator`) };
+        return {
+          ok: false,
+          line: errorLine(`${said} 403 the job is over at the coordinator`),
+          ended: { as: outcome.jobStatus },
+        };
       case 'missing':
         return { ok: false, line: errorLine(`${said} the spooled file is no longer in the store`) };
       case 'rejected':

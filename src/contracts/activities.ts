@@ -250,6 +250,8 @@ export interface DeliverResult {
   gaveUp?: string;
   /** The time that it was given is over; the coordinator may yet take them. */
   late?: true;
+  /** It refuses them as of a job that is over there. `as`: how, where it says so; then that is certain. Never said by older workers. */
+  ended?: { as: string | null };
   /** Lines for the trace, each ended by a newline. */
   text: string;
 }

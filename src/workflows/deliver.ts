@@ -1,9 +1,13 @@
 import { CancellationScope, isCancellation } from '@temporalio/workflow';
 import { coordinatorActivities } from './activity-stubs.js';
+import { atMost } from './at-most.js';
 import type { Report } from './coordinator.js';
 import { messageOf } from './failure.js';
 import type { JobContext } from './job-context.js';
 import { HELPER_EXIT_CODE, worse, type Outcome } from './outcome.js';
+
+/** The report's sign of life is refused as the artifacts are, 30 s later at most; some more for a coordinator that is away just then. */
+const END_UNHEARD_MS = 120_000;
 
 /**
  * The artifacts, from the store to the coordinator: it takes them only while it has no final status, and a job whose artifacts
@@ -37,11 +41,23 @@ export async function deliverArtifacts(
       await report.outcome;
       return outcome;
     }
+    if (result.ended !== undefined && (await isOver(report, result.ended.as))) return outcome;
     return result.ok ? outcome : worse(outcome, uploadFailed('the coordinator did not take them'));
   } catch (error) {
     if (isCancellation(error)) return outcome;
     return worse(outcome, uploadFailed(messageOf(error)));
   }
+}
+
+/**
+ * A job that is over at the coordinator has no use for artifacts. The report hears of its end, too, and then tells no final status: waited
+ * for, or it would be sent one. A refusal alone proves nothing where it does not say how the job ended: whatever is in between may refuse.
+ */
+async function isOver(report: Report, as: string | null): Promise<boolean> {
+  let heard = false;
+  const hears = report.outcome.then(() => (heard = true));
+  await atMost(END_UNHEARD_MS, hears, 'end of the job at the coordinator');
+  return heard || as !== null;
 }
 
 /** As GitLab's runner has it: the job's own failure, since it says which files and how large. */

@@ -1,7 +1,8 @@
-import { CancellationScope, isCancellation, log, patched, sleep } from '@temporalio/workflow';
+import { CancellationScope, isCancellation, log, patched } from '@temporalio/workflow';
 import type { CollectMetricsInput, DeliverResult } from '../contracts/activities.js';
 import type { ArtifactStatus, Coordinator } from '../contracts/ci-job.js';
 import { coordinatorActivities, earlyMetricsActivities } from './activity-stubs.js';
+import { atMost } from './at-most.js';
 import type { JobContext } from './job-context.js';
 
 /** An upload that was told to stop stops with its next heartbeat; one whose worker is dead must not hold up the job. */
@@ -110,11 +111,4 @@ export function offerMetrics(
       await stop();
     },
   };
-}
-
-/** The timer is cancelled when it is no longer needed: one event, where its firing would be a task of the workflow. */
-async function atMost(ms: number, work: Promise<unknown>, summary: string): Promise<void> {
-  const timer = new CancellationScope();
-  await Promise.race([work, timer.run(() => sleep(ms, { summary })).catch(() => undefined)]);
-  timer.cancel();
 }

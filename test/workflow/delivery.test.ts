@@ -1,5 +1,6 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { ReportOutcome } from '../../src/contracts/activities.js';
+import type { MetricsResult, ReportOutcome } from '../../src/contracts/activities.js';
 import { RELEASE_SIGNAL } from '../../src/contracts/names.js';
 import { JobFileSchema } from '../../src/job/job-file.js';
 import { jobFileToSpec } from '../../src/job/to-spec.js';
@@ -10,7 +11,7 @@ import { GITLAB, METRICS_ARTIFACT } from './gitlab-job.js';
 let world: FakeWorld;
 
 beforeAll(async () => {
-  world = await startFakeWorld();
+  world = await startFakeWorld({ changes: { 'const END_UNHEARD_MS = 120_000;': 'const END_UNHEARD_MS = 2_000;' } });
 });
 
 afterAll(() => world.close());
@@ -58,7 +59,7 @@ describe('a job that its coordinator has ended by itself', () => {
   it('says so still, and why it failed, when its metrics have come and while its machine is held', async () => {
     let scraped: () => void = () => undefined;
     const scrape = new Promise<void>((resolve) => (scraped = resolve));
-    const collected = { state: 'stored', outcome: 'stored', reason: '6 series', flags: [] } as const;
+    const collected: MetricsResult = { state: 'stored', outcome: 'stored', reason: '6 series', flags: [] };
     const job = await start(
       { kind: 'undelivered', reason: 'no answer' },
       { runStep: () => Promise.resolve(exited(3)), collectMetrics: () => scrape.then(() => collected) },
@@ -91,24 +92,64 @@ describe('a job that its coordinator has ended by itself', () => {
   });
 });
 
-it('a job whose artifacts are not taken has the exit code of the command that would have sent them', async () => {
-  const job = await start(
-    { kind: 'delivered', coordinatorState: 'failed' },
-    {
-      uploadArtifacts: () => {
-        const now = Date.now();
-        return Promise.resolve({
-          ok: true,
-          text: '',
-          startedAtMs: now,
-          finishedAtMs: now,
-          attempts: 1,
-          artifacts: [METRICS_ARTIFACT],
-        });
-      },
-      deliverArtifacts: () => Promise.resolve({ ok: false, text: '' }),
-    },
-  );
+describe('a job whose artifacts are not taken', () => {
+  const now = Date.now();
+  const kept: Behaviour = {
+    uploadArtifacts: () =>
+      Promise.resolve({
+        ok: true,
+        text: '',
+        startedAtMs: now,
+        finishedAtMs: now,
+        attempts: 1,
+        artifacts: [METRICS_ARTIFACT],
+      }),
+  };
 
-  expect(await job.result()).toMatchObject({ state: 'failed', failureReason: 'script_failure', exitCode: 1 });
+  it('has the exit code of the command that would have sent them', async () => {
+    const job = await start(
+      { kind: 'delivered', coordinatorState: 'failed' },
+      { ...kept, deliverArtifacts: () => Promise.resolve({ ok: false, text: '' }) },
+    );
+
+    expect(await job.result()).toMatchObject({ state: 'failed', failureReason: 'script_failure', exitCode: 1 });
+  });
+
+  it.each([null, 'canceled'])('for it is over at the coordinator (%s), keeps its own end', async (as) => {
+    let finished = false;
+    let toldEarly = false;
+    const job = await start(
+      { kind: 'aborted', coordinatorState: 'canceled' },
+      {
+        ...kept,
+        deliverArtifacts: () => Promise.resolve({ ok: false, text: '', ended: { as } }),
+        finishJob: ({ trace, text }) => {
+          finished = true;
+          return Promise.resolve({ traceBytes: trace.offset + text.length });
+        },
+        // The next sign of life is refused, too.
+        reportToCoordinator: async () => {
+          await delay(500);
+          toldEarly = finished;
+          return { kind: 'aborted', coordinatorState: 'canceled' };
+        },
+      },
+    );
+
+    expect(await job.result()).toMatchObject({ state: 'success', failureReason: null });
+    expect(toldEarly).toBe(false);
+    expect((await job.status()).summary).toMatch(/ended the job as "canceled" by itself/);
+  });
+
+  it.each([
+    ['with its own end, when it was told that the job is canceled there', 'canceled', 'success'],
+    ['as before, when a refusal is all that it was told', null, 'failed'],
+  ])('does not wait for ever to hear that it is over: it ends %s', async (_, as, state) => {
+    const job = await start(
+      { kind: 'delivered', coordinatorState: 'canceled' },
+      { ...kept, deliverArtifacts: () => Promise.resolve({ ok: false, text: '', ended: { as } }) },
+    );
+
+    expect(await job.result()).toMatchObject({ state });
+  });
 });
