@@ -147,3 +147,20 @@ describe('a workflow with the id of another', () => {
     expect(await trace()).toBe(first);
   });
 });
+
+describe('a machine', () => {
+  it('comes with the time for which it is held after a failure, or with what is wrong in the variable that says so', async () => {
+    const spec = (value: string) => {
+      const { spec: given } = inputOf({});
+      const variable = { key: 'HOLDFAST_HOLD_ON_FAILURE', value, public: true, masked: false, raw: false, file: false };
+      return { ...given, variables: [...given.variables, variable] };
+    };
+
+    expect((await provision(1, NEW, { spec: spec('1h') })).holdOnFailureMs).toBe(3_600_000);
+    const wrong = await provision(1, NEW, { spec: spec('30 mn'), attempt: 2 });
+    expect(wrong.holdOnFailureMs).toBe(0);
+    expect(wrong.notes).toContain(
+      'WARNING: HOLDFAST_HOLD_ON_FAILURE "30 mn" is no time such as 30m or 1h; it is ignored',
+    );
+  });
+});

@@ -118,6 +118,7 @@ async function provision(
       metrics: { ...deps.metricsSettings, label: engine.metricsLabel(machine) },
       scriptTimeoutMs: plan.scriptTimeoutMs,
       afterScriptTimeoutMs: plan.afterScriptTimeoutMs,
+      holdOnFailureMs: plan.holdOnFailureMs,
       provisioningAtMs: watch.startedAtMs,
       readyAtMs,
       limits: { cpus: settings.cpus ?? null, memoryBytes: settings.memoryBytes ?? null },

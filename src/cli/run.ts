@@ -3,6 +3,7 @@ import type { Command } from 'commander';
 import type { HoldfastClient, JobHandle } from '../client.js';
 import type { CiJobResult } from '../contracts/ci-job.js';
 import { parseDuration } from '../job/durations.js';
+import { MAX_HOLD_MS } from '../job/hold-on-failure.js';
 import { printJson, say, withClient, writeOut, type CommonOptions } from './context.js';
 import { EXIT, exitCodeOf, UsageError } from './exit-codes.js';
 import { sayWhyItWaits } from './say-why-it-waits.js';
@@ -56,7 +57,10 @@ async function readJob(file: string): Promise<unknown> {
 async function run(client: HoldfastClient, job: unknown, options: RunOptions): Promise<number> {
   const holdOnFailureMs = options.holdOnFailure === undefined ? undefined : parseDuration(options.holdOnFailure);
   if (options.holdOnFailure !== undefined && holdOnFailureMs === undefined) {
-    throw new UsageError(`--hold-on-failure "${options.holdOnFailure}" is no time such as 30m`);
+    throw new UsageError(`--hold-on-failure "${options.holdOnFailure}" is no time such as 30m or 1h`);
+  }
+  if (holdOnFailureMs !== undefined && holdOnFailureMs > MAX_HOLD_MS) {
+    say(`--hold-on-failure "${String(options.holdOnFailure)}" counts as 24h, the longest hold there is`);
   }
   const handle = await client.startJob(job, {
     ...(options.id === undefined ? {} : { id: options.id }),

@@ -89,6 +89,8 @@ export interface Provisioned extends MachineRef {
   };
   scriptTimeoutMs: number | null;
   afterScriptTimeoutMs: number;
+  /** What the job's variable asks for; 0: no hold. Absent: an older worker made the machine, and left the variable to the workflow. */
+  holdOnFailureMs?: number;
   /** When its making began: where the metrics' window begins. */
   provisioningAtMs: number;
   /** When the machine was there. */

@@ -12,6 +12,7 @@ import { isTrue, stepScript } from '../shell/script.js';
 import { compressionOf, type Compression } from './compression.js';
 import { parseGoDuration } from './durations.js';
 import { expand } from './expand.js';
+import { holdOf } from './hold-on-failure.js';
 import { plannedSteps } from './planned-steps.js';
 import { provenanceFacts, type ProvenanceFacts } from './provenance-facts.js';
 import { resolveVariables, secretsOf, type JobFacts, type ResolvedVariables } from './variables.js';
@@ -44,6 +45,8 @@ export interface JobPlan {
   scriptTimeoutMs: number | null;
   afterScriptTimeoutMs: number;
   serviceWaitMs?: number;
+  /** As the job's variable has it; 0: its machine is not held. */
+  holdOnFailureMs: number;
   /** For the trace: what in the job is malformed and was left at its default. */
   warnings: string[];
   /** `false`: the coordinator does not know section marks. */
@@ -100,6 +103,7 @@ export function planJob(
     afterScriptTimeoutMs:
       timeoutOf('RUNNER_AFTER_SCRIPT_TIMEOUT', spec.afterScriptTimeoutMs, spec, variables, warnings) ??
       spec.afterScriptTimeoutMs,
+    holdOnFailureMs: holdOf(variables.content, warnings),
     warnings,
     ...(problem === undefined ? {} : { problem }),
   };

@@ -231,6 +231,14 @@ describe('a plan', () => {
     expect(warningsOf('true', [])).toEqual([]);
   });
 
+  it('holds a failed machine for as long as the variable comes to, whatever it refers to', () => {
+    const held = [variable('HOLD', '30m'), variable('HOLDFAST_HOLD_ON_FAILURE', '$HOLD')];
+    const wrong = plan([variable('HOLD', '30 mn'), ...held.slice(1)]);
+
+    expect(plan(held)).toMatchObject({ holdOnFailureMs: 1_800_000, warnings: [] });
+    expect(wrong).toMatchObject({ holdOnFailureMs: 0, warnings: [expect.stringContaining('"30 mn" is no time')] });
+  });
+
   it.each([
     ['90s', 90_000, undefined],
     ['1m30s', 90_000, undefined],

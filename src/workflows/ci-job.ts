@@ -44,7 +44,10 @@ export async function ciJob(input: CiJobInput): Promise<CiJobResult> {
   const outOfReach = new Set<string>();
   const interruptions = watchInterruptions();
   const metrics = createMetricsCollection(() => job);
-  const hold = createHold(holdOnFailureMs(input.holdOnFailureMs, spec), (held) => journal.held(held?.untilMs));
+  const hold = createHold(
+    (machine) => holdOnFailureMs(input.holdOnFailureMs, spec, machine),
+    (held) => journal.held(held?.untilMs),
+  );
   const job: JobContext = {
     workflowId,
     taskQueue,

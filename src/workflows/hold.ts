@@ -3,14 +3,10 @@ import type { Provisioned } from '../contracts/activities.js';
 import type { JobSpec } from '../contracts/job-spec.js';
 import { RELEASE_SIGNAL } from '../contracts/names.js';
 import { parseDuration } from '../job/durations.js';
+import { HOLD_VARIABLE, MAX_HOLD_MS } from '../job/hold-on-failure.js';
 import type { Outcome } from './outcome.js';
 
 const releaseSignal = defineSignal(RELEASE_SIGNAL);
-
-/** A variable of the job that holds its machine as `holdfast run --hold-on-failure` does; any time that GitLab understands. */
-const HOLD_VARIABLE = 'HOLDFAST_HOLD_ON_FAILURE';
-/** A held machine is one that no other job gets: forgotten holds must end. */
-const MAX_HOLD_MS = 24 * 60 * 60_000;
 
 /** Hold for debugging: after a failure the machine stays until it is released or its time is over. */
 export interface Hold {
@@ -21,10 +17,13 @@ export interface Hold {
 }
 
 /**
- * @param holdMs 0: never held
+ * @param holdMsOf how long that machine is to be held; 0: not at all
  * @param onHold tells since when and how long a machine is held; `undefined`: it is not any more
  */
-export function createHold(holdMs: number, onHold: (hold: { untilMs: number } | undefined) => void): Hold {
+export function createHold(
+  holdMsOf: (machine: Provisioned) => number,
+  onHold: (hold: { untilMs: number } | undefined) => void,
+): Hold {
   const verdicts = new Map<number, { again: boolean; outcome: Outcome }>();
   let released = false;
   setHandler(releaseSignal, () => {
@@ -34,7 +33,9 @@ export function createHold(holdMs: number, onHold: (hold: { untilMs: number } | 
     attemptEnded(attempt, verdict) {
       verdicts.set(attempt, verdict);
     },
-    async wait({ attempt }) {
+    async wait(machine) {
+      const { attempt } = machine;
+      const holdMs = holdMsOf(machine);
       if (holdMs === 0) return;
       await condition(() => released || verdicts.has(attempt));
       const verdict = verdicts.get(attempt);
@@ -46,9 +47,14 @@ export function createHold(holdMs: number, onHold: (hold: { untilMs: number } | 
   };
 }
 
-/** What the starter asked for, or else the job's variable. @returns milliseconds; 0 when the job is not to be held */
-export function holdOnFailureMs(given: number | undefined, spec: JobSpec): number {
-  const variable = spec.variables.findLast(({ key }) => key === HOLD_VARIABLE)?.value;
-  const wanted = given ?? (variable === undefined ? 0 : (parseDuration(variable) ?? 0));
+/** What the starter asked for, or else the job's variable. @returns milliseconds; 0 when the machine is not to be held */
+export function holdOnFailureMs(given: number | undefined, spec: JobSpec, machine: Provisioned): number {
+  const wanted = given ?? machine.holdOnFailureMs ?? unexpandedMs(spec);
   return Math.min(Math.max(0, wanted), MAX_HOLD_MS);
+}
+
+/** The variable as it is written: so jobs went whose machine an older worker has made, and so they go on. */
+function unexpandedMs(spec: JobSpec): number {
+  const variable = spec.variables.findLast(({ key }) => key === HOLD_VARIABLE)?.value;
+  return variable === undefined ? 0 : (parseDuration(variable) ?? 0);
 }

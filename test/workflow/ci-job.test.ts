@@ -300,6 +300,26 @@ describe('hold on failure', () => {
     expect(job.names()).toContain('releaseMachine');
   });
 
+  it('is what the plan of its machine says, where the starter says nothing', async () => {
+    const provisionMachine: Activities['provisionMachine'] = (input) =>
+      Promise.resolve(provisioned(input, { holdOnFailureMs: 600_000 }));
+    const job = await world.start({}, { ...failing, provisionMachine });
+    const unheld = await world.start({}, { ...failing, provisionMachine }, { input: { holdOnFailureMs: 0 } });
+    await unheld.handle.result();
+    await until('the hold', async () => (await job.status()).heldUntil !== null);
+    await job.handle.signal(RELEASE_SIGNAL);
+
+    await job.handle.result();
+  });
+
+  it('is what the variable itself says, where an older worker has made the machine', async () => {
+    const job = await world.start({ variables: { HOLDFAST_HOLD_ON_FAILURE: '10m' } }, failing);
+    await until('the hold', async () => (await job.status()).heldUntil !== null);
+    await job.handle.signal(RELEASE_SIGNAL);
+
+    await job.handle.result();
+  });
+
   it('is not for jobs that succeed', async () => {
     const job = await world.start({}, {}, { input: { holdOnFailureMs: 600_000 } });
     await job.handle.result();

@@ -100,7 +100,7 @@ describe('a job that is held for debugging', () => {
 describe('the variable HOLDFAST_HOLD_ON_FAILURE', () => {
   it('holds the machine too, and the timer ends the hold', async () => {
     const id = `held-${randomBytes(4).toString('hex')}`;
-    const ran = holdfast('run', failingJob({ HOLDFAST_HOLD_ON_FAILURE: '6 seconds' }), '--id', id);
+    const ran = holdfast('run', failingJob({ HELD: '6 seconds', HOLDFAST_HOLD_ON_FAILURE: '$HELD' }), '--id', id);
     const workflowId = `job/${id}`;
     const job = await stack.client.job(workflowId);
     const status = () => job.status().catch(() => undefined);
