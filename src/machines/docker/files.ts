@@ -1,23 +1,43 @@
-import { addAbortSignal, type Readable } from 'node:stream';
+import { addAbortSignal, pipeline, type Readable } from 'node:stream';
 import type Docker from 'dockerode';
 import { extract as untar } from 'tar-stream';
 import { MachineError } from '../engine.js';
 import { isNotFound } from './errors.js';
-import { inspect } from './inspect.js';
+import { ANSWER_MS, inspect } from './inspect.js';
 
 /** What a container's own root makes of a marker must not fill the worker's memory. */
 const MAX_SMALL_BYTES = 64 * 1024;
 
-/** Small files of a container by name relative to the directory, cut at 64 KiB; undefined when there is no such directory. */
+/**
+ * Small files of a container by name relative to the directory, cut at 64 KiB; undefined when there is no such directory.
+ * @throws when the engine's answer breaks off, or nothing more of it comes for the time given
+ */
 export async function readSmallFiles(
   container: Docker.Container,
   directory: string,
   wanted: readonly string[],
+  silenceMs = ANSWER_MS,
 ): Promise<Map<string, string> | undefined> {
   const stream = await open(container, directory);
   if (stream === undefined) return undefined;
+  const silence = setTimeout(() => {
+    stream.destroy(new Error(`the engine sent nothing for ${String(silenceMs / 1000)} s`));
+  }, silenceMs);
+  try {
+    return await unpackSmallFiles(
+      stream.on('data', () => silence.refresh()),
+      wanted,
+    );
+  } finally {
+    clearTimeout(silence);
+  }
+}
+
+async function unpackSmallFiles(archive: Readable, wanted: readonly string[]): Promise<Map<string, string>> {
   const files = new Map<string, string>();
-  const tar = stream.pipe(untar());
+  const tar = untar();
+  // A pipe would not tell the reader that its source has broken off. What went wrong is thrown where the entries are read.
+  pipeline(archive, tar, () => undefined);
   for await (const entry of tar) {
     const name = entry.header.name.slice(entry.header.name.indexOf('/') + 1);
     if (wanted.includes(name)) {

@@ -188,8 +188,8 @@ async function untilStopped(container: Docker.Container, signal: AbortSignal): P
 const SEE_MS = 3_000;
 
 /**
- * Until the engine tells that the container has stopped, or a look at it does: an engine that ends in the middle of its answer
- * leaves the client's request open for ever, without an error.
+ * Until the engine tells that the container has stopped, or a look at it does: a connection that has died without a word tells nothing,
+ * and neither does a script that runs for long.
  * @throws when the engine cannot be reached
  */
 async function toldOrSeen(container: Docker.Container, told: Promise<unknown>, signal: AbortSignal): Promise<void> {
