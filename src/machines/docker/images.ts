@@ -32,7 +32,10 @@ function jitteredPauseMs(): number {
   return 2_000 + Math.random() * 8_000;
 }
 
-/** @throws MachineError IMAGE_NOT_AVAILABLE, IMAGE_PULL_FAILED or REGISTRY_UNREACHABLE: the last policy's failure */
+/**
+ * @throws MachineError IMAGE_NOT_AVAILABLE, IMAGE_PULL_FAILED or REGISTRY_UNREACHABLE: the last policy's failure; or what the client says of
+ *   an engine that cannot be reached
+ */
 export async function ensureImage(docker: Docker, request: ImageRequest): Promise<ImageFacts> {
   if (!isPlainName(request.name)) throw failed('IMAGE_NOT_AVAILABLE', `"${request.name}" is no name of an image`);
   let failure: MachineError | undefined;
@@ -98,6 +101,8 @@ async function pullWithRetry(docker: Docker, request: ImageRequest): Promise<voi
       return;
     } catch (error) {
       request.signal.throwIfAborted();
+      // It is the engine that does not answer, or no more: of the registry nothing is known.
+      if (statusOf(error) === undefined && !(error instanceof PullBrokeOff)) throw error;
       const known = classifyPull(request.name, error);
       if (attempt >= PULL_ATTEMPTS || !mayPass(known, error)) throw known;
       await delay((request.pauseMs ?? jitteredPauseMs)(), undefined, { signal: request.signal });
@@ -112,12 +117,23 @@ async function pull(docker: Docker, request: ImageRequest): Promise<void> {
     ...(request.platform === undefined ? {} : { platform: request.platform }),
     abortSignal: request.signal,
   });
-  await new Promise<void>((resolve, reject) => {
-    docker.modem.followProgress(stream, (error) => {
-      if (error === null) resolve();
+  const told = await new Promise<Progress[]>((resolve, reject) => {
+    docker.modem.followProgress(stream, (error, output: Progress[]) => {
+      if (error === null) resolve(output);
       else reject(error);
     });
   });
+  const failure = told.find(({ error }) => error !== undefined)?.error;
+  if (failure !== undefined) throw new PullBrokeOff(failure);
+}
+
+/** One line of a pull that is under way: the engine has answered already, so this is how it tells of a failure. */
+interface Progress {
+  error?: string;
+}
+
+class PullBrokeOff extends Error {
+  override name = 'PullBrokeOff';
 }
 
 /** Without a tag Docker would pull all of them. */
