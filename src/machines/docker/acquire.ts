@@ -170,7 +170,32 @@ async function createJobContainer(
   sandbox: Sandbox,
   image: ContainerImage,
 ): Promise<Docker.Container> {
-  return await docker.createContainer(containerOptions(settings, request, role, sandbox, image));
+  try {
+    return await docker.createContainer(containerOptions(settings, request, role, sandbox, image));
+  } catch (error) {
+    const made = role === 'helper' && isConflict(error) ? await madeHelper(docker, request, sandbox) : undefined;
+    if (made === undefined) throw error;
+    return made;
+  }
+}
+
+/**
+ * The helper container of an attempt that died before it made the build container, or that makes it just now. One that has ever run is
+ * no part of a machine that is yet to be made.
+ */
+async function madeHelper(
+  docker: Docker,
+  request: MachineRequest,
+  sandbox: Sandbox,
+): Promise<Docker.Container | undefined> {
+  const info = await inspect(docker.getContainer(containerName(request.machine, 'helper')));
+  const labels = info?.Config.Labels ?? {};
+  const isOurs =
+    info?.State.Status === 'created' &&
+    labels[LABEL_MACHINE] === request.machine &&
+    labels[LABEL_SANDBOX] === sandbox.id &&
+    labels[LABEL_NONCE] === request.nonce;
+  return isOurs ? docker.getContainer(info.Id) : undefined;
 }
 
 function containerOptions(

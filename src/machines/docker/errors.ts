@@ -53,6 +53,17 @@ function fault(code: MachineErrorCode, message: string, retryable: boolean, caus
   return new MachineError(code, message, { retryable, traceMessage: message, cause });
 }
 
+const ALREADY_STARTED = 304;
+
+/** Starting is idempotent: another attempt has done it, or an earlier one that died before it heard the answer. */
+export async function startedAnyhow(starting: Promise<unknown>): Promise<void> {
+  try {
+    await starting;
+  } catch (error) {
+    if (statusOf(error) !== ALREADY_STARTED) throw error;
+  }
+}
+
 /** Removing is idempotent: what is gone or going is removed. */
 export async function ignoringGone(work: Promise<unknown>): Promise<void> {
   try {

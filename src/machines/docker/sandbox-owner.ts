@@ -41,6 +41,19 @@ export function lonelySandboxes(containers: readonly OurContainer[]): OurContain
   );
 }
 
+/** The sandbox in which an earlier attempt has begun to make a machine. */
+export async function begunSandboxOf(
+  docker: Docker,
+  containers: readonly OurContainer[],
+  machine: string,
+): Promise<OurContainer | undefined> {
+  const joined = containers.find((container) => container.machine === machine && container.sandbox !== undefined);
+  const begun = containers.find(
+    ({ id, slot, state }) => id === joined?.sandbox && slot !== undefined && !GOING_STATES.includes(state),
+  );
+  return begun ?? (await lonelySandboxOf(docker, containers, machine));
+}
+
 /** The sandbox of a machine whose other containers are missing (not made yet, or taken away by somebody). */
 export async function lonelySandboxOf(
   docker: Docker,

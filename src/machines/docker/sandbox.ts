@@ -2,10 +2,10 @@ import { createHash, randomBytes } from 'node:crypto';
 import type Docker from 'dockerode';
 import { LABEL_JOB, LABEL_MACHINE, LABEL_ROLE } from '../../contracts/names.js';
 import { MachineError, type OwnedEngineSettings } from '../engine.js';
-import { ignoringGone, isConflict, isNotFound } from './errors.js';
+import { ignoringGone, isConflict, isNotFound, startedAnyhow } from './errors.js';
 import { volumeMount } from './host-config.js';
 import { listContainers, type OurContainer } from './inventory.js';
-import { lonelySandboxOf, writeOwner, type SandboxOwner } from './sandbox-owner.js';
+import { begunSandboxOf, writeOwner, type SandboxOwner } from './sandbox-owner.js';
 import { ownerLabels, LABEL_SHAPE, LABEL_VOLUME, slotName, volumeName, warmName } from './names.js';
 import { lockWarm, type WarmLock } from './warm-lock.js';
 
@@ -54,7 +54,7 @@ export async function claimSandbox(
   const contended = { sandboxes: new Set<string>(), slots: new Set<number>() };
   for (let attempt = 0; attempt < CLAIM_ATTEMPTS; attempt++) {
     const containers = await listContainers(docker, settings);
-    const own = await lonelySandboxOf(docker, containers, owner.machine);
+    const own = await begunSandboxOf(docker, containers, owner.machine);
     if (own !== undefined) return await takeOver(docker, own, owner);
     const slot = freeSlots(settings, containers).find((free) => !contended.slots.has(free));
     if (slot === undefined) break;
@@ -110,7 +110,7 @@ async function claimWarm(
 
 /** An earlier attempt to make this machine has come so far and no further. */
 async function takeOver(docker: Docker, own: OurContainer, owner: SandboxOwner): Promise<Sandbox> {
-  if (own.state !== 'running') await docker.getContainer(own.id).start();
+  if (own.state !== 'running') await startedAnyhow(docker.getContainer(own.id).start());
   const settle = async () => {
     // Made for a job, it has it on its labels.
     if (own.machine === '') await writeOwner(docker.getContainer(own.id), owner);
@@ -217,7 +217,8 @@ async function createSandbox(
       : { NetworkingConfig: { EndpointsConfig: { [network.name]: { Aliases: network.aliases } } } }),
   });
   try {
-    await container.start();
+    // A later attempt to make this machine may have found it, and done so.
+    await startedAnyhow(container.start());
   } catch (error) {
     await removeSandbox(docker, container.id, volume);
     throw error;

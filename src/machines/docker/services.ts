@@ -3,7 +3,7 @@ import type Docker from 'dockerode';
 import { pack } from 'tar-stream';
 import { LABEL_JOB, LABEL_MACHINE, LABEL_ROLE } from '../../contracts/names.js';
 import type { OwnedEngineSettings, MachineDescription, MachineRequest, ServiceRequest } from '../engine.js';
-import { ignoringGone, isConflict } from './errors.js';
+import { ignoringGone, isConflict, startedAnyhow } from './errors.js';
 import { hostConfig } from './host-config.js';
 import type { ImageFacts } from './images.js';
 import { containerName, networkName, ownerLabels } from './names.js';
@@ -60,7 +60,7 @@ async function startService(
     NetworkingConfig: { EndpointsConfig: { [network]: { Aliases: aliases } } },
   });
   if (secret) await container.putArchive(await environmentFile(service.request.environment), { path: '/' });
-  await container.start();
+  await startedAnyhow(container.start());
   const ports = servicePorts(service.request, Object.keys(config.Config.ExposedPorts ?? {}));
   const readiness = await waitUntilReady(start, container, name, ports);
   if (readiness !== undefined)
@@ -187,7 +187,7 @@ async function waitUntilReady(
 /** A service that has ended has no network that could be joined: the engine says so, and the look at it says more. */
 async function startChecker(checker: Docker.Container, service: Docker.Container): Promise<void> {
   try {
-    await checker.start();
+    await startedAnyhow(checker.start());
   } catch (error) {
     const { State } = await service.inspect();
     if (State.Running) throw error;

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { PassThrough, type Duplex } from 'node:stream';
 import type Docker from 'dockerode';
 import { MachineError, type ShellRequest, type ShellSession } from '../engine.js';
-import { isConflict } from './errors.js';
+import { isConflict, startedAnyhow } from './errors.js';
 import { inspect } from './inspect.js';
 import { containerFiles, stepFiles } from './wrapper.js';
 import { LABEL_NONCE } from './names.js';
@@ -70,9 +70,11 @@ async function makeRun(container: Docker.Container, wake: boolean): Promise<void
   await container.putArchive(files, { path: '/' });
   await container.putArchive(await stepFiles({ name: step, environment: {} }, info.State.StartedAt), { path: '/' });
   try {
-    await container.start();
+    // Somebody else may have just opened a shell.
+    await startedAnyhow(container.start());
   } catch (error) {
-    if (!isConflict(error)) throw error; // somebody else has just opened a shell
+    if (isConflict(error)) throw gone('The network of this machine does not run any more; was the engine restarted?');
+    throw error;
   }
 }
 
@@ -83,6 +85,10 @@ function demultiplexed(docker: Docker, connection: Duplex): { output: PassThroug
   (docker.modem as DemuxModem).demuxStream(connection, output, errors);
   connection.once('end', () => {
     output.end();
+    errors.end();
+  });
+  connection.once('error', (error) => {
+    output.destroy(error);
     errors.end();
   });
   return { output, errors };

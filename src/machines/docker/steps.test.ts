@@ -44,7 +44,7 @@ function statusOf({ running, removing, startedAt }: Fake): string {
 
 function containerOf(
   state: Fake,
-  does: { start(): void; beforeFiles?(): void; terminate?(): void; kill?(): void },
+  does: { start(): unknown; beforeFiles?(): void; terminate?(): void; kill?(): void },
 ): Docker.Container {
   const container = {
     id: 'c',
@@ -84,8 +84,7 @@ function containerOf(
     start: () => {
       state.starts += 1;
       state.startedAt = `start ${String(state.starts)}`;
-      does.start();
-      return Promise.resolve();
+      return Promise.resolve(does.start());
     },
   };
   return container as unknown as Docker.Container;
@@ -132,6 +131,19 @@ describe('a step that another attempt starts between two looks', () => {
     });
 
     expect(await run(container)).toMatchObject({ kind: 'exited', exitCode: 0, startedAt: 'by another attempt' });
+  });
+
+  it('is not lost where it does so in the instant in which it is started: nothing is started again', async () => {
+    const state = fake();
+    const container = containerOf(state, {
+      start: () => {
+        runs(state)();
+        return Promise.reject(Object.assign(new Error('container already started'), { statusCode: 304 }));
+      },
+    });
+
+    expect(await run(container)).toMatchObject({ kind: 'exited', exitCode: 0 });
+    expect(state.starts).toBe(1);
   });
 
   it('and that was cut off is lost', async () => {

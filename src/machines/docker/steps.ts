@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type Docker from 'dockerode';
 import type { StepExit, StepRun } from '../engine.js';
-import { ignoringGone, isConflict, isNotFound, messageOf, shellNeverBegan, statusOf } from './errors.js';
+import { ignoringGone, isConflict, isNotFound, messageOf, shellNeverBegan, startedAnyhow } from './errors.js';
 import { inspect } from './inspect.js';
 import { failedWithItsMachine } from './machine-end.js';
 import { readLastWords, readMarkers, type StepMarkers } from './markers.js';
@@ -144,9 +144,6 @@ function exitOf(info: Docker.ContainerInspectInfo, markers: StepMarkers): StepEx
   };
 }
 
-/** By another attempt. */
-const ALREADY_STARTED = 304;
-
 /** @returns what became of the step, where it cannot start any more */
 async function start(
   container: Docker.Container,
@@ -159,13 +156,14 @@ async function start(
   const stopped = container.wait({ condition: 'next-exit', abortSignal: signal }) as Promise<unknown>;
   stopped.catch(() => undefined);
   try {
-    await container.start();
+    // Whether it was this start or another attempt's is settled by the wrapper: a script begins only once.
+    await startedAnyhow(container.start());
   } catch (error) {
     if (await hasLostNetwork(container, error, signal)) {
       await container.putArchive(await fenceFiles(step.name), { path: '/' });
       return { kind: 'lost', reason: 'the network of its machine is gone; was the engine restarted?' };
     }
-    if (!isConflict(error) && statusOf(error) !== ALREADY_STARTED) throw error;
+    if (!isConflict(error)) throw error;
   }
   onStart();
   await toldOrSeen(container, stopped, signal);
