@@ -92,7 +92,9 @@ async function readKeptStatus(store: Store, description: WorkflowExecutionDescri
   const kept = await store.read(jobKeys.status(description.workflowId)).catch(() => undefined);
   if (kept === undefined) return undefined;
   const status = JSON.parse(kept.toString('utf8')) as JobStatus;
-  return metrics === null || metrics === status.metrics ? status : withMetrics(status, metrics, null);
+  // Of an upload it says that more is to come.
+  const holds = metrics === null || (metrics === status.metrics && metrics !== 'uploaded');
+  return holds ? status : withMetrics(status, metrics, null);
 }
 
 /** @param known when the store is away, or has none */

@@ -19,7 +19,10 @@ export function saidBy(answer: Answered): Said {
 }
 
 export function unavailableOf(answer: Answer, nowMs: number): Unavailable {
-  if (answer.kind === 'broken') return { kind: 'unavailable', reason: answer.reason, answered: false };
+  if (answer.kind === 'broken') {
+    const { reason, timedOut } = answer;
+    return { kind: 'unavailable', reason, answered: false, ...(timedOut === undefined ? {} : { timedOut }) };
+  }
   const wishMs = retryAfterMs(answer.headers, nowMs);
   return {
     kind: 'unavailable',

@@ -34,7 +34,7 @@ export interface Call {
 export type Answer =
   | { kind: 'answer'; status: number; headers: Headers; body: Buffer }
   /** No whole answer: refused, reset, timed out, cut in the middle, or larger than we read. */
-  | { kind: 'broken'; reason: string };
+  | { kind: 'broken'; reason: string; timedOut?: true };
 
 /** An answer whose body is still to be read, or destroyed. */
 export type OpenAnswer =
@@ -217,17 +217,18 @@ async function within(
 ): Promise<Answer> {
   outer?.throwIfAborted();
   const controller = new AbortController();
-  const timer = setTimeout(
-    () => controller.abort(new Error(`no answer within ${String(timeoutMs / 1000)} s`)),
-    timeoutMs,
-  );
+  let timedOut = false;
+  const timer = setTimeout(() => {
+    timedOut = true;
+    controller.abort(new Error(`no answer within ${String(timeoutMs / 1000)} s`));
+  }, timeoutMs);
   const forward = () => controller.abort(outer?.reason);
   outer?.addEventListener('abort', forward, { once: true });
   try {
     return await work(controller.signal);
   } catch (error) {
     outer?.throwIfAborted();
-    return { kind: 'broken', reason: reasonOf(error) };
+    return { kind: 'broken', reason: reasonOf(error), ...(timedOut ? { timedOut } : {}) };
   } finally {
     clearTimeout(timer);
     outer?.removeEventListener('abort', forward);

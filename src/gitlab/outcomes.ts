@@ -10,6 +10,8 @@ export interface Unavailable {
   retryAfterMs?: number;
   /** It answered, so it is there: its silence is not growing. */
   answered: boolean;
+  /** It took longer than the call has. */
+  timedOut?: true;
   /** What the job is, where the answer says so all the same: it counts whatever the code (gitlab-protocol section 1.6). */
   jobStatus?: string;
 }

@@ -10,6 +10,8 @@ export interface TraceSource {
 
 /** Over a line that carries 35 KB/s a chunk of 1 MiB just gets through in the time of a request. */
 const MIN_CHUNK_BYTES = 64 * 1024;
+/** So many got through one after another, and a larger one may, too. */
+const CALM_CHUNKS = 8;
 
 export type SendOutcome =
   /** Nothing new to send. */
@@ -43,6 +45,7 @@ export function createTraceSender(job: Pick<JobApi, 'patchTrace'>, startOffset =
   let offset = startOffset;
   let confirmed = startOffset === 0;
   let chunkBytes = MAX_CHUNK_BYTES;
+  let inTime = 0;
 
   return {
     get offset() {
@@ -65,7 +68,7 @@ export function createTraceSender(job: Pick<JobApi, 'patchTrace'>, startOffset =
         case 'accepted':
           offset += bytes.length;
           confirmed = true;
-          chunkBytes = Math.min(MAX_CHUNK_BYTES, 2 * chunkBytes);
+          if (++inTime >= CALM_CHUNKS) chunkBytes = Math.min(MAX_CHUNK_BYTES, 2 * chunkBytes);
           return { ...outcome, kind: 'sent', bytes: bytes.length };
         case 'misplaced': {
           const { size: end, jobStatus } = outcome;
@@ -79,7 +82,10 @@ export function createTraceSender(job: Pick<JobApi, 'patchTrace'>, startOffset =
         }
         case 'unavailable':
           // Over a slow line the same again would break off at the same time.
-          if (!outcome.answered) chunkBytes = Math.max(MIN_CHUNK_BYTES, chunkBytes / 2);
+          if (outcome.timedOut === true) {
+            chunkBytes = Math.max(MIN_CHUNK_BYTES, chunkBytes / 2);
+            inTime = 0;
+          }
           return outcome;
         default:
           return outcome;

@@ -1,4 +1,4 @@
-import { CancellationScope, isCancellation } from '@temporalio/workflow';
+import { CancellationScope, isCancellation, patched } from '@temporalio/workflow';
 import { coordinatorActivities } from './activity-stubs.js';
 import { atMost } from './at-most.js';
 import type { Report } from './coordinator.js';
@@ -41,7 +41,9 @@ export async function deliverArtifacts(
       await report.outcome;
       return outcome;
     }
-    if (result.ended !== undefined && (await isOver(report, result.ended.as))) return outcome;
+    // A worker of this version may have sent them for a workflow of an earlier one, which took it for a failure.
+    if (result.ended !== undefined && patched('ended-at-coordinator') && (await isOver(report, result.ended.as)))
+      return outcome;
     return result.ok ? outcome : worse(outcome, uploadFailed('the coordinator did not take them'));
   } catch (error) {
     if (isCancellation(error)) return outcome;

@@ -1,4 +1,4 @@
-import { condition, defineSignal, setHandler } from '@temporalio/workflow';
+import { condition, defineSignal, patched, setHandler } from '@temporalio/workflow';
 import type { Provisioned } from '../contracts/activities.js';
 import type { JobSpec } from '../contracts/job-spec.js';
 import { RELEASE_SIGNAL } from '../contracts/names.js';
@@ -48,9 +48,19 @@ export function createHold(
 }
 
 /** What the starter asked for, or else the job's variable. @returns milliseconds; 0 when the machine is not to be held */
-export function holdOnFailureMs(given: number | undefined, spec: JobSpec, machine: Provisioned): number {
-  const wanted = given ?? machine.holdOnFailureMs ?? unexpandedMs(spec);
-  return Math.min(Math.max(0, wanted), MAX_HOLD_MS);
+export function holdOnFailureMs(
+  given: number | undefined,
+  spec: JobSpec,
+  { holdOnFailureMs: planned }: Provisioned,
+): number {
+  if (given !== undefined) return atMostLongest(given);
+  const unexpanded = atMostLongest(unexpandedMs(spec));
+  // Also where a worker of this version made the machine of a workflow of an earlier one, the variable went as it is written.
+  return planned !== undefined && planned !== unexpanded && patched('hold-as-planned') ? planned : unexpanded;
+}
+
+function atMostLongest(ms: number): number {
+  return Math.min(Math.max(0, ms), MAX_HOLD_MS);
 }
 
 /** The variable as it is written: so jobs went whose machine an older worker has made, and so they go on. */

@@ -14,6 +14,9 @@ const WORTH_SENDING_MS = 2_000;
  */
 const PASSED_UNHEARD = 1 / 8;
 
+const UNANSWERED =
+  'sent with the job, but not confirmed before the grace was over: the coordinator may have it; kept in the store';
+
 /** Collection runs beside everything else and never fails the job (law 6). */
 export interface MetricsCollection {
   /** @param outcome what the script came to */
@@ -42,7 +45,8 @@ export function createMetricsCollection(job: () => JobContext): MetricsCollectio
     if (scope.consideredCancelled) return;
     if (uploaded) journal.metrics('uploaded', 'sent with the job; the last scrape is still to come');
     const told = await lastCollection(taskQueue, machine, request, uploaded);
-    const reason = offer?.isUnanswered() === true ? withUnanswered(told.reason) : told.reason;
+    // GitLab is not asked again: after the final status it answers nothing about artifacts.
+    const reason = told.state === 'stored' && offer?.isUnanswered() === true ? UNANSWERED : told.reason;
     if (!scope.consideredCancelled) journal.metrics(told.state, reason, told.flags);
   }
 
@@ -94,12 +98,6 @@ export function createMetricsCollection(job: () => JobContext): MetricsCollectio
       await Promise.all([offer?.wait(), withdrawn?.stop()]);
     },
   };
-}
-
-/** GitLab is not asked again: after the final status it answers nothing about artifacts. */
-function withUnanswered(reason: string | null): string {
-  const words = 'the coordinator had not confirmed its copy when the grace was over, and may have it';
-  return reason === null ? words : `${reason}; ${words}`;
 }
 
 /** When the script ended, as the step that ran it tells: from then on people wait, not from when the workflow has heard of it. */

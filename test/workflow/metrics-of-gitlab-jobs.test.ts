@@ -159,7 +159,10 @@ describe('metrics of a job of GitLab', () => {
     const [waitedMs] = await gracesOf(job);
     expect(waitedMs).toBeLessThanOrEqual(graceMs - 40);
     expect(waitedMs).toBeGreaterThanOrEqual(graceMs - graceMs / 8);
-    const asked = job.calls.find(({ input }) => isEarly(input))?.input as CollectMetricsInput;
+    const early = () => job.calls.find(({ input }) => isEarly(input))?.input as CollectMetricsInput | undefined;
+    // It was given out with the timer, and begins when its worker has it.
+    await until('the early collection', () => early() !== undefined);
+    const asked = early()!;
     expect(asked.untilMs! - asked.window.endMs).toBe(waitedMs);
     answer();
     await job.handle.result();

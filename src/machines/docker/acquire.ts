@@ -11,7 +11,7 @@ import {
 import { assertAllowed } from './allowed.js';
 import { isConflict } from './errors.js';
 import { hostConfig, STEP_LOG } from './host-config.js';
-import { ensureImage, type ImageFacts } from './images.js';
+import { ensureImage, type ImageFacts, type ImageRequest } from './images.js';
 import { containerName, LABEL_FIRST_STEP, LABEL_NONCE, LABEL_SANDBOX, ownerLabels } from './names.js';
 import { releaseMachine } from './release.js';
 import { claimSandbox, removeSandbox, type Sandbox } from './sandbox.js';
@@ -49,13 +49,7 @@ export async function acquireMachine(
   };
   for (const warning of wanted.warnings) note(`WARNING: ${warning}`);
   const image = await ensureImage(listening, { ...wanted.image, auth, signal, note });
-  const helper = await ensureImage(listening, {
-    name: settings.helperImage,
-    policies: settings.pullPolicy.filter((policy) => policy !== 'always').concat('if-not-present'),
-    auth,
-    signal,
-    note: () => undefined,
-  });
+  const helper = await ensureHelper(listening, settings, { auth, signal });
   const serviceImages = [];
   for (const service of wanted.services) {
     serviceImages.push({
@@ -93,6 +87,27 @@ export async function acquireMachine(
     return describe(settings, request, sandbox, image, helper, services, notes);
   } catch (error) {
     return await settleRace(deps, request, sandbox, error);
+  }
+}
+
+/** No job names this image: an engine that cannot get it serves none. */
+async function ensureHelper(
+  listening: Docker,
+  settings: OwnedEngineSettings,
+  { auth, signal }: Pick<ImageRequest, 'auth' | 'signal'>,
+): Promise<ImageFacts> {
+  try {
+    return await ensureImage(listening, {
+      name: settings.helperImage,
+      policies: settings.pullPolicy.filter((policy) => policy !== 'always').concat('if-not-present'),
+      auth,
+      signal,
+      note: () => undefined,
+    });
+  } catch (error) {
+    if (!(error instanceof MachineError) || error.code === 'ENGINE_FAULT') throw error;
+    const message = `The helper image of engine ${settings.name}: ${error.message}`;
+    throw new MachineError('ENGINE_FAULT', message, { retryable: false, traceMessage: message, cause: error });
   }
 }
 

@@ -9,12 +9,17 @@ let close: (() => void) | undefined;
 afterEach(() => close?.());
 
 /** @param pulled what an engine does that is to pull, and has another image of that name */
-async function pullAt(pulled: (answer: ServerResponse) => void): Promise<{ error: unknown; pulls: number }> {
+async function pullAt(
+  pulled: (answer: ServerResponse, goAway: () => void) => void,
+): Promise<{ error: unknown; pulls: number }> {
   let pulls = 0;
   const server = createServer((request, answer) => {
     if (request.method !== 'POST') return void answer.end('{"Id":"old","RepoDigests":[]}');
     pulls += 1;
-    pulled(answer);
+    pulled(answer, () => {
+      server.close();
+      answer.socket?.end();
+    });
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   close = () => server.close().closeAllConnections();
@@ -38,7 +43,11 @@ describe('a pull that fails under way', () => {
       answer.end('{"status":"Downloading"}\n{"errorDetail":{},"error":"no space left on device"}\n');
     });
 
-    expect(error).toMatchObject({ code: 'IMAGE_PULL_FAILED', message: expect.stringContaining('no space') as string });
+    expect(error).toMatchObject({
+      code: 'ENGINE_FAULT',
+      retryable: true,
+      message: expect.stringContaining('no space') as string,
+    });
   });
 
   it('is tried again where it was the network', async () => {
@@ -52,13 +61,23 @@ describe('a pull that fails under way', () => {
     ['before', ''],
     ['in the middle of', '{"status":"Downloading"}\n'],
   ])('is no fault of the registry where the engine goes away %s its answer', async (_, said) => {
-    const { error } = await pullAt((answer) => {
+    const { error } = await pullAt((answer, goAway) => {
       if (said !== '') answer.write(said);
-      answer.socket?.end();
+      goAway();
     });
 
     expect(error).toBeInstanceOf(Error);
     expect(error).not.toHaveProperty('code', expect.stringMatching(/IMAGE|REGISTRY/));
+  });
+
+  it('comes to no end where the engine is still there: nothing more came from the registry, which is asked again', async () => {
+    const { error, pulls } = await pullAt((answer) => {
+      answer.write('{"status":"Downloading"}\n');
+      answer.socket?.end();
+    });
+
+    expect(error).toMatchObject({ code: 'REGISTRY_UNREACHABLE', message: expect.stringContaining('no end') as string });
+    expect(pulls).toBe(3);
   });
 });
 

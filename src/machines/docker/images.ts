@@ -4,6 +4,7 @@ import type { PullPolicy } from '../../contracts/job-spec.js';
 import { MachineError, type MachineErrorCode } from '../engine.js';
 import { registryAuth, type RegistryAuthSources } from './registry-auth.js';
 import { isNotFound, messageOf, statusOf } from './errors.js';
+import { answered } from './inspect.js';
 
 export interface ImageFacts {
   name: string;
@@ -101,13 +102,26 @@ async function pullWithRetry(docker: Docker, request: ImageRequest): Promise<voi
       return;
     } catch (error) {
       request.signal.throwIfAborted();
-      // It is the engine that does not answer, or no more: of the registry nothing is known.
-      if (statusOf(error) === undefined && !(error instanceof PullBrokeOff)) throw error;
-      const known = classifyPull(request.name, error);
+      const told = statusOf(error) !== undefined || error instanceof PullBrokeOff;
+      const known = told ? classifyPull(request.name, error) : await cutOff(docker, request.name, error);
       if (attempt >= PULL_ATTEMPTS || !mayPass(known, error)) throw known;
       await delay((request.pauseMs ?? jitteredPauseMs)(), undefined, { signal: request.signal });
     }
   }
+}
+
+/**
+ * The pull has come to no end: of the registry, from which nothing more came, or of the engine.
+ * @throws what was thrown, where the engine itself is gone
+ */
+async function cutOff(docker: Docker, name: string, cause: unknown): Promise<MachineError> {
+  try {
+    await answered(() => docker.ping() as Promise<unknown>);
+  } catch {
+    throw cause;
+  }
+  const message = `Failed to pull image "${name}": it came to no end (${messageOf(cause)})`;
+  return failed('REGISTRY_UNREACHABLE', message, cause);
 }
 
 async function pull(docker: Docker, request: ImageRequest): Promise<void> {
@@ -147,6 +161,8 @@ const NOT_AVAILABLE =
 /** gitlab-protocol section 3.5; and a registry's own 5xx, which is as far from the user. */
 const NETWORK_LIKE =
   /\bdial |connection refused|reset by peer|no such host|i\/o timeout|TLS handshake|request canceled|\bEOF\b|timeout|network is unreachable|HTTP status: 5\d\d|temporary failure/i;
+/** Of the engine itself, wherever the image comes from. */
+const ENGINES = /no space left on device|read-only file system|input\/output error/i;
 const BUSY = /toomanyrequests|too many requests|rate limit/i;
 
 function mayPass(failure: MachineError, error: unknown): boolean {
@@ -159,10 +175,16 @@ export function classifyPull(name: string, error: unknown): MachineError {
   const message = `Failed to pull image "${name}": ${text}`;
   // What the user has named may read like anything.
   const said = text.replaceAll(name, 'image').replaceAll(name.replace(/[:@].*$/, ''), 'image');
+  if (ENGINES.test(said)) return engineFault(message, error);
   if (BUSY.test(said)) return failed('IMAGE_PULL_FAILED', message, error);
   if (NETWORK_LIKE.test(said)) return failed('REGISTRY_UNREACHABLE', message, error);
   if (statusOf(error) === 404 || NOT_AVAILABLE.test(said)) return failed('IMAGE_NOT_AVAILABLE', message, error);
   return failed('IMAGE_PULL_FAILED', message, error);
+}
+
+/** It may pass, as where containers are made; until then another engine may serve the job. */
+function engineFault(message: string, cause: unknown): MachineError {
+  return new MachineError('ENGINE_FAULT', message, { retryable: true, traceMessage: message, cause });
 }
 
 function failed(code: MachineErrorCode, message: string, cause?: unknown): MachineError {

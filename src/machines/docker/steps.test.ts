@@ -111,6 +111,20 @@ const runs =
     state.exitCode = 0;
   };
 
+describe('a step that is over at once', () => {
+  it('does not end before it begins, though the engine has heard of its end first', async () => {
+    const state = fake();
+    const container = containerOf(state, {
+      start: () => {
+        state.startedAt = new Date(Date.parse(ENDED) + 1).toISOString();
+        runs(state)();
+      },
+    });
+
+    expect(await run(container)).toMatchObject({ kind: 'exited', startedAt: ENDED, finishedAt: ENDED });
+  });
+});
+
 describe('a step that another attempt starts between two looks', () => {
   it('is not lost: it runs', async () => {
     const state = fake({ firstStep: 'get_ready', startedAt: 'for the step before' });

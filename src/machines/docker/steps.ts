@@ -126,7 +126,7 @@ function isNamed(info: Docker.ContainerInspectInfo, step: StepRun): boolean {
 }
 
 function exitOf(info: Docker.ContainerInspectInfo, markers: StepMarkers): StepExit {
-  const times = { startedAt: info.State.StartedAt, finishedAt: info.State.FinishedAt };
+  const times = timesOf(info.State);
   if (markers.stopRequested) return { kind: 'stopped', ...times };
   if (markers.exitCode !== undefined) {
     return {
@@ -142,6 +142,12 @@ function exitOf(info: Docker.ContainerInspectInfo, markers: StepMarkers): StepEx
     kind: 'lost',
     reason: `its container was ended from outside (exit code ${String(info.State.ExitCode)}${error}); was the engine restarted?`,
   };
+}
+
+/** The engine notes a start when it has heard of it, and an end as it came: of a process that is over at once the end comes first. */
+function timesOf({ StartedAt, FinishedAt }: Docker.ContainerInspectInfo['State']) {
+  const isOvertaken = Date.parse(FinishedAt) < Date.parse(StartedAt);
+  return { startedAt: isOvertaken ? FinishedAt : StartedAt, finishedAt: FinishedAt };
 }
 
 /** @returns what became of the step, where it cannot start any more */

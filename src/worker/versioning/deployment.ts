@@ -27,7 +27,7 @@ export interface Deployment {
   move(workflowId: string, buildId: string | null): Promise<void>;
   /** Whether a worker of the workflow's version answers within the time. */
   answers(workflowId: string, withinMs: number): Promise<boolean>;
-  /** Build ids whose workers have asked for workflow tasks within this time. */
+  /** Build ids whose workers have asked for workflow tasks within this time before the last one that did. */
   recentPollers(withinMs: number): Promise<Set<string>>;
 }
 
@@ -51,8 +51,6 @@ const { RoutingConfigUpdateState, TaskQueueType } = proto.temporal.api.enums.v1;
 const SPREAD_MS = 5_000;
 const SPREAD_LOOK_MS = 50;
 const PINNED_OVERRIDE = 1;
-/** A poll that gets nothing is answered and renewed within this time. */
-const LONGEST_POLL_MS = 70_000;
 
 export function createDeployment(client: Client, taskQueue: string): Deployment {
   const name = taskQueue.replaceAll(/[.:]/g, '-');
@@ -142,8 +140,8 @@ export function createDeployment(client: Client, taskQueue: string): Deployment 
         atMs: Number(lastAccessTime?.seconds ?? 0) * 1000,
         buildId: deploymentOptions?.buildId ?? '',
       }));
-      // The times are the server's. Whoever looks polls, too, so a clock that is further on than the next poll is due is wrong.
-      const nowMs = Math.min(Date.now(), Math.max(...polls.map(({ atMs }) => atMs)) + LONGEST_POLL_MS);
+      // The times are the server's, and this host's clock may be ahead of them. Whoever looks polls, too, at least once a minute.
+      const nowMs = Math.min(Date.now(), Math.max(...polls.map(({ atMs }) => atMs)));
       return new Set(polls.filter(({ atMs }) => atMs >= nowMs - withinMs).map(({ buildId }) => buildId));
     },
   };

@@ -184,14 +184,15 @@ async function documentShortcomings(
   const kept = await stack.client.store.read(jobKeys.metrics(workflowId));
   if (sent === undefined || kept === undefined) return [];
   const { window, ...document } = MetricsDocument.parse(JSON.parse(kept.toString('utf8')));
+  const whole = document.complete === false ? ['the metrics document was never completed'] : [];
   // Nobody can know of an answer that did not come in time; but that it did not must be told.
-  if (document.delivery === 'stored' && reason?.includes('may have it') === true) return [];
+  if (document.delivery === 'stored' && reason?.includes('may have it') === true) return whole;
   const series = JSON.parse(unzipped(sent)) as Record<string, [number, string][]>;
   const lastMs = Math.max(0, ...Object.values(series).flatMap((points) => points.map(([seconds]) => seconds * 1000)));
   const untilMs = document.uploadedUntilMs ?? 0;
   return [
     ...differs('delivery in the metrics document', 'uploaded', document.delivery),
-    ...(document.complete === false ? ['the metrics document was never completed'] : []),
+    ...whole,
     ...atMost('end of what GitLab has, in ms', untilMs, lastMs),
     ...atMost('uploadedUntilMs', window.endMs, untilMs),
   ];
