@@ -9,7 +9,7 @@ import { LABEL_JOB, LABEL_MACHINE } from '../../src/contracts/names.js';
 import { LABEL_SANDBOX, ownerLabels } from '../../src/machines/docker/names.js';
 import { claimSandbox, dropWarm, keepWarm, removeSandbox, type Sandbox } from '../../src/machines/docker/sandbox.js';
 import { sweep } from '../../src/machines/docker/sweep.js';
-import { ensureTestImage, TEST_IMAGE } from '../support/stack.js';
+import { ensureTestImage, removeAll, TEST_IMAGE } from '../support/stack.js';
 
 const HOST = 'unix:///var/run/docker.sock';
 const docker = createDockerClient({ host: HOST });
@@ -23,9 +23,8 @@ beforeAll(() => {
   settings = { ...engine!, installation: { id: name, origin: name } };
 });
 
-afterAll(async () => {
-  for (const { id, volume } of await listContainers(docker, settings)) await removeSandbox(docker, id, volume);
-});
+// Also the locks of claims that nobody has gone on with.
+afterAll(() => removeAll(settings.name));
 
 function claim(machine: string, on = docker): Promise<Sandbox> {
   return claimSandbox(on, settings, { job: `job/${machine}`, machine }, undefined);
