@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { startCoordinator, type TestCoordinator } from '../test/support/coordinator/coordinator.js';
 import type { Process } from '../test/support/processes.js';
-import { removeAll, type Stack } from '../test/support/stack.js';
+import { removeAll } from '../test/support/docker.js';
+import { type Stack } from '../test/support/stack.js';
 import { startStandIn } from '../test/support/http-stand-in.js';
 import { IMAGE, type Bench } from './bench.js';
 import { untilQuiet } from './jobs.js';

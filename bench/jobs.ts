@@ -4,7 +4,8 @@ import { CI_JOB_WORKFLOW, jobWorkflowId } from '../src/contracts/names.js';
 import { parseJobObject } from '../src/job/job-file.js';
 import { jobFileToSpec } from '../src/job/to-spec.js';
 import { until } from '../test/support/processes.js';
-import { docker, type Stack } from '../test/support/stack.js';
+import { docker } from '../test/support/docker.js';
+import { type Stack } from '../test/support/stack.js';
 import { IMAGE } from './bench.js';
 import { secondsSince } from './raw-docker.js';
 

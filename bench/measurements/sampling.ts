@@ -4,7 +4,8 @@ import { LABEL_JOB, LABEL_MACHINE, LABEL_ROLE } from '../../src/contracts/names.
 import { createDockerClient } from '../../src/machines/docker/client.js';
 import { createSampler } from '../../src/machines/docker/sampler.js';
 import { LABEL_ENGINE, LABEL_INSTALLATION, LABEL_ORIGIN } from '../../src/machines/docker/names.js';
-import { docker, type Stack } from '../../test/support/stack.js';
+import { docker } from '../../test/support/docker.js';
+import { type Stack } from '../../test/support/stack.js';
 import { IMAGE } from '../bench.js';
 import { abreast } from '../jobs.js';
 import type { Measurement } from '../measurement.js';

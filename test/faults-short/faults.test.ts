@@ -1,6 +1,7 @@
 import { startGround } from '../support/faults/ground.js';
 import { faultSuite } from '../support/faults/suite.js';
-import { refused, workerKilled } from '../faults/scenarios/coordinator.js';
+import { workerKilled } from '../faults/scenarios/coordinator-worker.js';
+import { refused } from '../faults/scenarios/coordinator.js';
 import { temporalKilled } from '../faults/scenarios/servers.js';
 import { handedOver, killedInAfterScript } from '../faults/scenarios/worker.js';
 

@@ -9,7 +9,7 @@ import { LABEL_JOB, LABEL_MACHINE } from '../../src/contracts/names.js';
 import { LABEL_SANDBOX, ownerLabels } from '../../src/machines/docker/names.js';
 import { claimSandbox, dropWarm, keepWarm, removeSandbox, type Sandbox } from '../../src/machines/docker/sandbox.js';
 import { sweep } from '../../src/machines/docker/sweep.js';
-import { ensureTestImage, removeAll, TEST_IMAGE } from '../support/stack.js';
+import { ensureTestImage, removeAll, TEST_IMAGE } from '../support/docker.js';
 
 const HOST = 'unix:///var/run/docker.sock';
 const docker = createDockerClient({ host: HOST });

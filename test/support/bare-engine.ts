@@ -4,7 +4,7 @@ import type { Engine, MachineRequest } from '../../src/machines/engine.js';
 import { installationOf } from '../../src/machines/installation.js';
 import { machineName } from '../../src/machines/machine-name.js';
 import { silentLogger } from '../../src/telemetry/logger.js';
-import { TEST_IMAGE } from './stack.js';
+import { TEST_IMAGE } from './docker.js';
 
 export interface BareEngine extends Engine {
   /** Whose machines these are. */

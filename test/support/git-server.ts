@@ -6,7 +6,7 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { text } from 'node:stream/consumers';
-import { docker, TEST_IMAGE } from './stack.js';
+import { docker, TEST_IMAGE } from './docker.js';
 
 /** Repositories over HTTP with a password, by git's own server program, in reach of containers on the default bridge. */
 export interface GitServer {

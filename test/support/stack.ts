@@ -1,4 +1,3 @@
-import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -7,10 +6,10 @@ import { stringify } from 'yaml';
 import { createHoldfastClient, type HoldfastClient } from '../../src/client.js';
 import { createKeyFile } from '../../src/codec/key-ring.js';
 import { parseConfig } from '../../src/config/load.js';
-import { SEARCH_ATTRIBUTES } from '../../src/contracts/names.js';
 import { findTool } from '../../src/dev/tools.js';
+import { docker, ensureTestImage, removeAll, TEST_IMAGE } from './docker.js';
 import { freePort, startProcess, untilHttp, type Process } from './processes.js';
-import { dynamicConfigArguments } from '../../src/dev/temporal-settings.js';
+import { startDevServer } from './temporal-server.js';
 
 /** Temporal, Prometheus and a worker, all real, each a process that a test may kill. */
 export interface Stack {
@@ -53,8 +52,6 @@ export interface StartWorkerOptions {
   through?: (command: readonly string[]) => string[];
   top?: object;
 }
-
-export const TEST_IMAGE = 'holdfast/test-busybox:1';
 
 export interface StackOverrides {
   engine?: object;
@@ -153,23 +150,7 @@ export async function startStack(overrides: StackOverrides = {}): Promise<Stack>
   const ended = new Set<Process>();
 
   async function startTemporal(): Promise<void> {
-    temporal = startProcess(
-      findTool('temporal', '.holdfast'),
-      [
-        'server',
-        'start-dev',
-        '--ip=127.0.0.1',
-        `--port=${String(ports.temporal)}`,
-        `--ui-port=${String(ports.ui)}`,
-        `--db-filename=${join(directory, 'temporal.db')}`,
-        '--sqlite-pragma=journal_mode=wal',
-        '--sqlite-pragma=synchronous=normal',
-        ...dynamicConfigArguments(),
-        '--log-level=error',
-        ...Object.entries(SEARCH_ATTRIBUTES).map(([name, type]) => `--search-attribute=${name}=${type}`),
-      ],
-      log('temporal'),
-    );
+    temporal = startDevServer({ directory, port: ports.temporal, uiPort: ports.ui });
     await untilHttp(`http://127.0.0.1:${String(ports.ui)}`);
   }
 
@@ -290,82 +271,4 @@ export async function startStack(overrides: StackOverrides = {}): Promise<Stack>
       await stopAll().finally(() => rmSync(directory, { recursive: true, force: true }));
     },
   };
-}
-
-/** Whatever a failed test has left: only of this stack's own engine name. */
-export function removeAll(engine: string, ask: typeof docker = docker): void {
-  const filter = ['--filter', `label=holdfast.engine=${engine}`];
-  const kinds = [
-    { list: ['ps', '-aq'], remove: ['rm', '-fv'] },
-    { list: ['network', 'ls', '-q'], remove: ['network', 'rm'] },
-    { list: ['volume', 'ls', '-q'], remove: ['volume', 'rm', '-f'] },
-  ];
-  for (const { list, remove } of kinds) {
-    for (const until = Date.now() + REMOVAL_PATIENCE_MS; ;) {
-      const found = ask(...list, ...filter);
-      if (found.length === 0) break;
-      try {
-        ask(...remove, ...found);
-      } catch (error) {
-        // What a worker that has just ended had asked for is under way: "removal … is already in progress".
-        if (Date.now() > until) throw error;
-        execFileSync('sleep', ['0.3']);
-      }
-    }
-  }
-}
-
-const REMOVAL_PATIENCE_MS = 30_000;
-
-export function docker(...args: string[]): string[] {
-  return execFileSync('docker', args, { encoding: 'utf8' })
-    .split('\n')
-    .filter((line) => line !== '');
-}
-
-const APPLETS = [
-  'sh',
-  'cat',
-  'ls',
-  'sleep',
-  'date',
-  'mkdir',
-  'rm',
-  'head',
-  'tail',
-  'dd',
-  'seq',
-  'grep',
-  'wc',
-  'httpd',
-  'wget',
-  'touch',
-  'cp',
-  'ln',
-  'kill',
-  'id',
-  'env',
-  'awk',
-  'nc',
-  'od',
-  'sort',
-  'chmod',
-  'ps',
-  'test',
-  'true',
-  'false',
-  'yes',
-  'sync',
-];
-
-/** A small image of one static program, made here, since no registry may be in reach. */
-export function ensureTestImage(): void {
-  if (docker('images', '-q', TEST_IMAGE).length > 0) return;
-  const root = mkdtempSync(join(tmpdir(), 'holdfast-image-'));
-  mkdirSync(join(root, 'bin'));
-  mkdirSync(join(root, 'tmp'), { mode: 0o777 });
-  execFileSync('cp', ['/bin/busybox', join(root, 'bin/busybox')]);
-  for (const applet of APPLETS) execFileSync('ln', ['-s', 'busybox', join(root, 'bin', applet)]);
-  execFileSync('sh', ['-c', `tar -C ${root} -c . | docker import --change 'EXPOSE 8000' - ${TEST_IMAGE}`]);
-  rmSync(root, { recursive: true });
 }

@@ -18,29 +18,35 @@ export async function createTemporalServer(directory: string): Promise<TemporalS
   return {
     address,
     async start() {
-      const process_ = startProcess(
-        findTool('temporal', '.holdfast'),
-        [
-          'server',
-          'start-dev',
-          '--ip=127.0.0.1',
-          `--port=${String(port)}`,
-          `--ui-port=${String(uiPort)}`,
-          `--db-filename=${join(directory, 'temporal.db')}`,
-          '--sqlite-pragma=journal_mode=wal',
-          '--sqlite-pragma=synchronous=normal',
-          ...dynamicConfigArguments(),
-          '--log-level=error',
-          ...Object.entries(SEARCH_ATTRIBUTES).map(([name, type]) => `--search-attribute=${name}=${type}`),
-        ],
-        join(directory, 'temporal.log'),
-      );
+      const process_ = startDevServer({ directory, port, uiPort });
       await untilHttp(`http://127.0.0.1:${String(uiPort)}`);
       // Its pages come before its service ("Frontend is not healthy yet"), and a native connection is tried once.
       await until('an answer of Temporal', () => answers(address), 60_000);
       return process_;
     },
   };
+}
+
+/** @param at `directory`: of its file and its log. @returns at once: whoever has started it must be able to end it */
+export function startDevServer(at: { directory: string; port: number; uiPort: number }): Process {
+  const { directory, port, uiPort } = at;
+  return startProcess(
+    findTool('temporal', '.holdfast'),
+    [
+      'server',
+      'start-dev',
+      '--ip=127.0.0.1',
+      `--port=${String(port)}`,
+      `--ui-port=${String(uiPort)}`,
+      `--db-filename=${join(directory, 'temporal.db')}`,
+      '--sqlite-pragma=journal_mode=wal',
+      '--sqlite-pragma=synchronous=normal',
+      ...dynamicConfigArguments(),
+      '--log-level=error',
+      ...Object.entries(SEARCH_ATTRIBUTES).map(([name, type]) => `--search-attribute=${name}=${type}`),
+    ],
+    join(directory, 'temporal.log'),
+  );
 }
 
 async function answers(address: string): Promise<boolean> {

@@ -3,7 +3,8 @@ import { isFinalJobState } from '../../src/contracts/names.js';
 import { expect } from 'vitest';
 import { startBrowser, type OpenPage, type Page, type TestBrowser } from '../support/browser.js';
 import { until } from '../support/processes.js';
-import { startStack, TEST_IMAGE, type Stack } from '../support/stack.js';
+import { TEST_IMAGE } from '../support/docker.js';
+import { startStack, type Stack } from '../support/stack.js';
 
 /** A stack, its pages in a browser, and jobs to look at. */
 export interface Site {

@@ -158,13 +158,13 @@ export function createEngineHealth(deps: EngineHealthDeps): EngineHealth {
   };
 }
 
-/** The provider's also, but of images that jobs name: the engine makes machines of the others, and a probe, which pulls nothing, shows nothing. */
-const REGISTRYS = ['REGISTRY_UNREACHABLE', 'IMAGE_PULL_FAILED'];
+/** Of the images that jobs name: the engine makes machines of others, and a probe, which pulls nothing, would show nothing of it. */
+const OF_REGISTRIES = ['REGISTRY_UNREACHABLE', 'IMAGE_PULL_FAILED'];
 
 /** The store's failures are no engine's, and neither are a registry's, and users' mistakes. */
 function isEngines(code: string): boolean {
   const { fault } = faultOf(code);
-  return !code.startsWith('STORE_') && !REGISTRYS.includes(code) && (fault === 'provider' || fault === 'runner');
+  return !code.startsWith('STORE_') && !OF_REGISTRIES.includes(code) && (fault === 'provider' || fault === 'runner');
 }
 
 /** What is thrown at us, as the flight record of a job has it. */

@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { OwnEngine } from '../../support/faults/own-engine.js';
 import type { Scenario, Scene } from '../../support/faults/scenario.js';
 import { until } from '../../support/processes.js';
-import { TEST_IMAGE } from '../../support/stack.js';
+import { TEST_IMAGE } from '../../support/docker.js';
 
 const LOST = { state: 'failed', failureReason: 'runner_system_failure', linesMayBeLost: true } as const;
 /** Longer than an engine takes to stop and to start. */

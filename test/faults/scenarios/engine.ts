@@ -7,7 +7,7 @@ import { present } from '../../support/faults/play.js';
 import type { Proxy } from '../../support/faults/proxy.js';
 import type { Scenario, Scene } from '../../support/faults/scenario.js';
 import { until } from '../../support/processes.js';
-import { docker, TEST_IMAGE } from '../../support/stack.js';
+import { docker, TEST_IMAGE } from '../../support/docker.js';
 
 const run = promisify(execFile);
 const REMOVED_MS = 30_000;

@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { linesOf } from '../../support/faults/numbered-job.js';
 import type { Scenario, Scene } from '../../support/faults/scenario.js';
 import { until, type Process } from '../../support/processes.js';
-import { docker } from '../../support/stack.js';
+import { docker } from '../../support/docker.js';
 import { machineOf } from './engine.js';
 import { startedBeside } from './upgrade.js';
 

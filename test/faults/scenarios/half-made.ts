@@ -1,6 +1,6 @@
 import type { Scenario, Scene } from '../../support/faults/scenario.js';
 import { until } from '../../support/processes.js';
-import { docker, TEST_IMAGE } from '../../support/stack.js';
+import { docker, TEST_IMAGE } from '../../support/docker.js';
 
 /** A job whose machine takes some seconds: its service is long in starting. */
 export const SLOWLY_PROVISIONED: Scenario['job'] = {

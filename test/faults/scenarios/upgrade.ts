@@ -2,7 +2,8 @@ import type { Process } from '../../support/processes.js';
 import type { Scenario, Scene } from '../../support/faults/scenario.js';
 import type { Ground } from '../../support/faults/ground.js';
 import { buildOtherVersion, versionOf } from '../../support/other-version.js';
-import { TEST_IMAGE, type Stack } from '../../support/stack.js';
+import { TEST_IMAGE } from '../../support/docker.js';
+import { type Stack } from '../../support/stack.js';
 import { isHalfMade, SLOWLY_PROVISIONED } from './half-made.js';
 
 const RELEASE = '9.0.0';

@@ -6,7 +6,7 @@ import type { Scenario, Scene } from '../../support/faults/scenario.js';
 import { createWorkerClock, whyNoWorkerClock, type WorkerClock } from '../../support/faults/worker-clock.js';
 import { until } from '../../support/processes.js';
 import type { Stack } from '../../support/stack.js';
-import { signOfLifeHeard, UNTIL_HEARD } from './coordinator.js';
+import { signOfLifeHeard, UNTIL_HEARD } from './coordinator-answers.js';
 
 const HOUR_S = 3_600;
 

@@ -6,7 +6,7 @@ import type { Scenario, Scene } from '../../support/faults/scenario.js';
 import { withdrawn } from '../../support/faults/worker-log.js';
 import { until } from '../../support/processes.js';
 import type { Ground } from '../../support/faults/ground.js';
-import { TEST_IMAGE } from '../../support/stack.js';
+import { TEST_IMAGE } from '../../support/docker.js';
 import { isHalfMade, SLOWLY_PROVISIONED } from './half-made.js';
 
 async function killAndReplace(scene: Scene): Promise<void> {

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Engine, OpenJobs } from '../../../src/machines/engine.js';
 import { bareEngine, requestFor, type BareEngine } from '../../support/bare-engine.js';
-import { docker, ensureTestImage, removeAll } from '../../support/stack.js';
+import { docker, ensureTestImage, removeAll } from '../../support/docker.js';
 
 const ENGINE = `t-${randomBytes(4).toString('hex')}`;
 

@@ -4,7 +4,7 @@ import { pack } from 'tar-stream';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { bareEngine, requestFor } from '../../support/bare-engine.js';
 import { until } from '../../support/processes.js';
-import { docker, ensureTestImage, removeAll } from '../../support/stack.js';
+import { docker, ensureTestImage, removeAll } from '../../support/docker.js';
 
 const ENGINE = `t-${randomBytes(4).toString('hex')}`;
 const engine = bareEngine(ENGINE, { namespaceId: 'namespace' });

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { MachineRequest } from '../../../src/machines/engine.js';
 import { bareEngine, requestFor } from '../../support/bare-engine.js';
-import { docker, ensureTestImage, removeAll, TEST_IMAGE } from '../../support/stack.js';
+import { docker, ensureTestImage, removeAll, TEST_IMAGE } from '../../support/docker.js';
 
 const ENGINE = `t-${randomBytes(4).toString('hex')}`;
 const engine = bareEngine(ENGINE, { namespaceId: 'namespace' });

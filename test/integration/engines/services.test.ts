@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { bareEngine, requestFor } from '../../support/bare-engine.js';
-import { ensureTestImage, removeAll, TEST_IMAGE } from '../../support/stack.js';
+import { ensureTestImage, removeAll, TEST_IMAGE } from '../../support/docker.js';
 
 const ENGINE = `t-${randomBytes(4).toString('hex')}`;
 

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { ImageSpec } from '../../../src/contracts/job-spec.js';
 import { bareEngine, requestFor } from '../../support/bare-engine.js';
-import { docker, ensureTestImage, removeAll, TEST_IMAGE } from '../../support/stack.js';
+import { docker, ensureTestImage, removeAll, TEST_IMAGE } from '../../support/docker.js';
 
 const ENGINE = `t-${randomBytes(4).toString('hex')}`;
 const SHELLLESS = `holdfast/${ENGINE}-shellless:1`;

@@ -3,7 +3,8 @@ import type { JobHandle } from '../../../src/client.js';
 import type { JobState } from '../../../src/contracts/names.js';
 import { jobKeys } from '../../../src/store/keys.js';
 import { until } from '../../support/processes.js';
-import { startStack, TEST_IMAGE, type Stack } from '../../support/stack.js';
+import { TEST_IMAGE } from '../../support/docker.js';
+import { startStack, type Stack } from '../../support/stack.js';
 
 let stack: Stack;
 

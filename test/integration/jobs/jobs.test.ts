@@ -5,7 +5,8 @@ import { basename, join, resolve } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { JobExistsError, JobInvalidError, type CiJobResult } from '../../../src/client.js';
 import { findTool } from '../../../src/dev/tools.js';
-import { docker, startStack, TEST_IMAGE, type Stack } from '../../support/stack.js';
+import { docker, TEST_IMAGE } from '../../support/docker.js';
+import { startStack, type Stack } from '../../support/stack.js';
 import { until } from '../../support/processes.js';
 import { stepOutput } from '../../support/trace-text.js';
 

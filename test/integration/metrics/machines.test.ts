@@ -15,7 +15,8 @@ import { jobKeys } from '../../../src/store/keys.js';
 import { until } from '../../support/processes.js';
 import { createPrometheusServer } from '../../support/prometheus/server.js';
 import { expressionsOfDashboard, expressionsOfRules, namesIn } from '../../support/prometheus/named-metrics.js';
-import { docker, startStack, type Stack } from '../../support/stack.js';
+import { docker } from '../../support/docker.js';
+import { startStack, type Stack } from '../../support/stack.js';
 
 const MIB = 1024 * 1024;
 const NETWORK_BYTES = 30 * MIB;

@@ -5,7 +5,8 @@ import type { JobHandle } from '../../../src/client.js';
 import { holdfast } from '../../support/command-line.js';
 import { until } from '../../support/processes.js';
 import { startFront } from '../../support/prometheus/front.js';
-import { startStack, TEST_IMAGE, type Stack } from '../../support/stack.js';
+import { TEST_IMAGE } from '../../support/docker.js';
+import { startStack, type Stack } from '../../support/stack.js';
 
 let stack: Stack;
 

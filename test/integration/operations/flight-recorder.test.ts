@@ -9,7 +9,8 @@ import { jobKeys } from '../../../src/store/keys.js';
 import { GIVEN_BACK } from '../../../src/worker/lost-attempts.js';
 import { logged } from '../../support/faults/worker-log.js';
 import { until } from '../../support/processes.js';
-import { startStack, TEST_IMAGE, type Stack } from '../../support/stack.js';
+import { TEST_IMAGE } from '../../support/docker.js';
+import { startStack, type Stack } from '../../support/stack.js';
 
 let stack: Stack;
 

@@ -7,7 +7,8 @@ import { holdfast as command, type Ended } from '../../support/command-line.js';
 import { startCoordinator, type TestCoordinator } from '../../support/coordinator/coordinator.js';
 import { startIllEngine, type IllEngine } from '../../support/faults/ill-engine.js';
 import { until } from '../../support/processes.js';
-import { startStack, TEST_IMAGE, type Stack } from '../../support/stack.js';
+import { TEST_IMAGE } from '../../support/docker.js';
+import { startStack, type Stack } from '../../support/stack.js';
 
 let front: IllEngine;
 let coordinator: TestCoordinator;

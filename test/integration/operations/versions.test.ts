@@ -7,7 +7,8 @@ import type { JobHandle } from '../../../src/client.js';
 import { jobKeys } from '../../../src/store/keys.js';
 import { buildOtherVersion, versionOf } from '../../support/other-version.js';
 import { until, type Process } from '../../support/processes.js';
-import { startStack, TEST_IMAGE, type Stack } from '../../support/stack.js';
+import { TEST_IMAGE } from '../../support/docker.js';
+import { startStack, type Stack } from '../../support/stack.js';
 
 let stack: Stack;
 let upgrade: string;

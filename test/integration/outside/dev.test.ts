@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { holdfast } from '../../support/command-line.js';
 import { numberedJob, tally } from '../../support/faults/numbered-job.js';
 import { startProcess, until, type Process } from '../../support/processes.js';
-import { docker, ensureTestImage, TEST_IMAGE } from '../../support/stack.js';
+import { docker, ensureTestImage, TEST_IMAGE } from '../../support/docker.js';
 
 const engine = `t-${randomBytes(4).toString('hex')}`;
 const directory = mkdtempSync(join(tmpdir(), 'holdfast-dev-'));

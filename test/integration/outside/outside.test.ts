@@ -10,7 +10,8 @@ import { findTool } from '../../../src/dev/tools.js';
 import { holdfast, type Ended } from '../../support/command-line.js';
 import { numberedJob, tally } from '../../support/faults/numbered-job.js';
 import { freePort, until } from '../../support/processes.js';
-import { startStack, TEST_IMAGE, type Stack } from '../../support/stack.js';
+import { TEST_IMAGE } from '../../support/docker.js';
+import { startStack, type Stack } from '../../support/stack.js';
 
 /** What other people's scripts and dashboards see: exit codes, JSON, endpoints, what Temporal's own tools show. */
 

@@ -9,7 +9,8 @@ import { variable } from '../../support/coordinator/payload.js';
 import { startGitServer, type GitServer } from '../../support/git-server.js';
 import { until } from '../../support/processes.js';
 import { startRegistry, type TestRegistry } from '../../support/registry.js';
-import { docker, startStack, TEST_IMAGE, type Stack } from '../../support/stack.js';
+import { docker, TEST_IMAGE } from '../../support/docker.js';
+import { startStack, type Stack } from '../../support/stack.js';
 
 /** Nothing else in the world holds these texts: wherever one is found, it has leaked. */
 const secret = (name: string) => `${name}-${randomBytes(12).toString('hex')}`;

@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { jobKeys } from '../../../src/store/keys.js';
 import { startS3, type TestS3 } from '../../support/s3.js';
-import { startStack, TEST_IMAGE, type Stack } from '../../support/stack.js';
+import { TEST_IMAGE } from '../../support/docker.js';
+import { startStack, type Stack } from '../../support/stack.js';
 import { until } from '../../support/processes.js';
 import { stepOutput } from '../../support/trace-text.js';
 

@@ -1,7 +1,7 @@
 import { execFileSync, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { resolve } from 'node:path';
-import { docker, ensureTestImage, TEST_IMAGE } from '../stack.js';
+import { docker, ensureTestImage, TEST_IMAGE } from '../docker.js';
 
 const LIMIT = '512m';
 

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { TEST_IMAGE } from '../stack.js';
+import { TEST_IMAGE } from '../docker.js';
 
 /** A job that prints numbered lines and counts its own runs in a file that outlives it. */
 export interface NumberedJob {

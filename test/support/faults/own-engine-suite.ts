@@ -1,4 +1,4 @@
-import { TEST_IMAGE } from '../stack.js';
+import { TEST_IMAGE } from '../docker.js';
 import { startGround } from './ground.js';
 import { mayRunAnEngine, startOwnEngine, type OwnEngine } from './own-engine.js';
 import type { Scenario } from './scenario.js';

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { startProcess, until, type Process } from '../processes.js';
-import { ensureTestImage, TEST_IMAGE } from '../stack.js';
+import { ensureTestImage, TEST_IMAGE } from '../docker.js';
 
 /** A Docker engine of a test's own, which it may kill, restart and fill up. Needs root, as the machine's own engine does. */
 export interface OwnEngine {

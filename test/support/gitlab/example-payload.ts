@@ -98,7 +98,7 @@ export function example(): Record<string, unknown> {
   };
 }
 
-/** @throws Error with its problems, where it has any */
+/** The example with changes, as it is read. @throws Error that names the problems of one that is refused */
 export function read(changes: Record<string, unknown> = {}): JobPayload {
   const result = readJobPayload({ ...example(), ...changes });
   if (!result.ok) throw new Error(JSON.stringify(result.problems));

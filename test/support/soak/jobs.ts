@@ -3,7 +3,7 @@ import { ZipFile } from 'yazl';
 import { numberedJob, type NumberedJob } from '../faults/numbered-job.js';
 import type { TestCoordinator } from '../coordinator/coordinator.js';
 import { variable } from '../coordinator/payload.js';
-import { TEST_IMAGE } from '../stack.js';
+import { TEST_IMAGE } from '../docker.js';
 import type { PlannedJob } from './plan.js';
 
 /** A job that is canceled, or whose time runs out, would go on for longer than all faults together take. */

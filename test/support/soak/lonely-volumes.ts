@@ -1,5 +1,5 @@
 import { until } from '../processes.js';
-import { docker } from '../stack.js';
+import { docker } from '../docker.js';
 
 /** The sweep counts a volume as left after two minutes, and comes once a minute. */
 const SWEPT_MS = 200_000;
